@@ -1,0 +1,106 @@
+// The configuration as the program uses it: frozen, fully defaulted, every duration a number of milliseconds, every
+// `${ENV}` replaced. config/ is the only maker of one; both eras of the file end here (decisions C1–C7).
+
+export type Era = "current" | "older";
+
+export interface Address {
+  /** An IP literal; `0.0.0.0` or `::` means every interface. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Config {
+  readonly era: Era;
+  readonly address: Address;
+  /** The admin identity. Any text that is not an identity hash (`_`, `disabled`) disables the admin. */
+  readonly admin: string;
+  readonly tls: TlsConfig;
+  readonly policies: ReadonlyMap<string, PolicyConfig>;
+  readonly cache: CacheConfig;
+  readonly api: ApiConfig;
+  readonly log: LogConfig;
+  /** Created at start where missing. */
+  readonly keys: readonly string[];
+  readonly keystore: KeystoreConfig;
+  readonly store: StoreConfig;
+  readonly ops: { readonly address: Address | undefined };
+  readonly shutdown: { /** Milliseconds. */ readonly grace: number };
+  readonly http2: { readonly engine: "own" | "node" };
+}
+
+export interface TlsConfig {
+  /** Paths of PEM files. */
+  readonly key: string;
+  readonly cert: string;
+  readonly password: string | undefined;
+  /** File or directory; absent = the system's roots. */
+  readonly ca: string | undefined;
+  readonly auth: "on" | "off";
+  readonly proxy: {
+    readonly identities: readonly string[];
+    /** Header that carries the forwarded certificate, lower case; absent = the proxy feature is off. */
+    readonly header: string | undefined;
+  };
+}
+
+export interface PolicyConfig {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly identities: readonly string[];
+}
+
+/** Milliseconds; 0 = off. */
+export interface CacheConfig {
+  readonly any: number;
+  readonly unused: number;
+  readonly offline: number;
+}
+
+export interface ApiConfig {
+  /** By the exact route path of reference 2.2. */
+  readonly routes: ReadonlyMap<string, { readonly skipAuth: boolean; readonly timeout: number | undefined }>;
+  /** Whether the older write routes exist (decisions P3). */
+  readonly legacy: boolean;
+  /** Which era's message texts clients get (decisions C7). */
+  readonly errors: "legacy" | "current";
+}
+
+/** Numeric levels as slog's: DEBUG -4, INFO 0, WARN 4, ERROR 8; `off` is above everything. */
+export type LogThreshold = number | "off";
+
+export interface LogConfig {
+  readonly error: LogThreshold;
+  readonly audit: LogThreshold;
+  /** Files instead of stderr (error) and stdout (audit). */
+  readonly errorFile: string | undefined;
+  readonly auditFile: string | undefined;
+}
+
+/** Our own settings about the store, whichever it is (decisions C4). */
+export interface StoreConfig {
+  readonly startup: "wait" | "fail";
+  readonly deleteProtection: { readonly enabled: boolean; readonly names: readonly string[] };
+  readonly warmup: boolean;
+  readonly strict: boolean;
+  readonly requireAtomicCreate: boolean;
+}
+
+/** Exactly one store. Back ends to come add their member here. */
+export type KeystoreConfig = FsKeystoreConfig | MemoryKeystoreConfig;
+
+export interface MemoryKeystoreConfig {
+  readonly type: "memory";
+}
+
+export interface FsKeystoreConfig {
+  readonly type: "fs";
+  /** Absolute path of the directory. */
+  readonly path: string;
+  /** True: an empty directory may be taken into use (decisions K3). */
+  readonly init: boolean;
+  /** Wrapping keys: the first seals, all open. Empty = plain files as the Go server writes them. */
+  readonly encryption: readonly WrappingKeySource[];
+}
+
+/** Where a wrapping key's text (`kes-wrap:v1:` + base64 of 32 bytes) stands. */
+export type WrappingKeySource = { readonly file: string } | { readonly env: string; readonly value: string };

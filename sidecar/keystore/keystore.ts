@@ -1,0 +1,46 @@
+// The contract between the key service and whatever holds the keys. A store knows names and opaque bytes: not HTTP,
+// not keys, not policies. Every implementation passes the same suite, test/contract/keystore.ts.
+// What a store must do, whatever happens to it:
+//   1. A create that returned is durable and complete; a create that threw left nothing, or the whole value.
+//   2. Nothing but delete ever removes or changes a stored value.
+//   3. Every call settles soon after its signal aborts.
+
+/** The value is what stands under a name: at most 1 MiB of opaque bytes. */
+export interface Keystore extends AsyncDisposable {
+  /** The configuration's word for this store: `fs`, `memory`, … */
+  readonly type: string;
+  /** Where it is, for banners and messages, in the form of reference 5.9: `Filesystem: /var/lib/kes`. */
+  readonly label: string;
+  /** False where two servers can both create one name (decisions K6). */
+  readonly atomicCreate: boolean;
+
+  /**
+   * Stores `value` under `name` if the name is free, atomically where `atomicCreate` says so; durable when it returns.
+   * @throws KesError KeyExists | StoreUnreachable | StoreFailed
+   */
+  create(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
+
+  /** @throws KesError KeyNotFound | StoreUnreachable | StoreFailed */
+  get(name: string, signal: AbortSignal): Promise<Buffer>;
+
+  /** @throws KesError KeyNotFound | StoreUnreachable | StoreFailed */
+  delete(name: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * All names that start with `prefix` and obey the name rule, in byte order. Foreign entries are left out.
+   * @throws KesError StoreUnreachable | StoreFailed
+   */
+  list(prefix: string, signal: AbortSignal): Promise<string[]>;
+
+  /**
+   * Asks whether the store can serve now.
+   * @returns the round trip in milliseconds
+   * @throws KesError StoreUnreachable (cannot be reached) | StoreFailed (answered, but cannot serve)
+   */
+  status(signal: AbortSignal): Promise<StoreStatus>;
+}
+
+export interface StoreStatus {
+  /** Milliseconds. */
+  readonly latency: number;
+}
