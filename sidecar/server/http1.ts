@@ -1,0 +1,152 @@
+// HTTP/1.1 by node:http. The http.Server never listens: it is fed TLS sockets after ALPN, and a server that does not
+// listen enforces none of its own timeouts (decisions T6). So this file keeps the header deadline itself, by looking at
+// every sweep whether a request was begun and not finished.
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { Body, Exchange, Peer, Reply, ReplyStream } from "../http/exchange.ts";
+import { readBody } from "./body-reader.ts";
+import type { EngineConnection, EngineOptions } from "./engine.ts";
+import { valuesOf } from "./http2-node.ts";
+import { headerTimeout, maxHeaderBytes } from "./limits.ts";
+
+/** One parser for all HTTP/1.1 connections of a listener. */
+export class Http1Engine {
+  readonly #server: Server;
+  readonly #connections = new WeakMap<Duplex, Http1Connection>();
+
+  constructor() {
+    const timeouts = {
+      headersTimeout: 0,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      connectionsCheckingInterval: 0x7fffffff,
+    };
+    this.#server = createServer({ ...timeouts, maxHeaderSize: maxHeaderBytes });
+    this.#server.on("request", (request, response) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection === undefined) response.destroy();
+      else connection.take(request, response);
+    });
+    this.#server.on("clientError", (error: Error & { code?: string }, socket) => {
+      this.#connections.get(socket)?.refuse(error, socket);
+    });
+  }
+
+  open(socket: TLSSocket, options: EngineOptions): EngineConnection {
+    const connection = new Http1Connection(socket, options);
+    this.#connections.set(socket, connection);
+    this.#server.emit("connection", socket);
+    return connection;
+  }
+}
+
+class Http1Connection implements EngineConnection {
+  readonly #socket: TLSSocket;
+  readonly #options: EngineOptions;
+  #bytesSeen: number;
+  #begun: number | undefined;
+  #closing = false;
+  active = 0;
+  quietSince = performance.now();
+
+  constructor(socket: TLSSocket, options: EngineOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#bytesSeen = socket.bytesRead;
+    // The first request is due at once; later ones when their first byte has come.
+    this.#begun = this.quietSince;
+  }
+
+  take(request: IncomingMessage, response: ServerResponse): void {
+    this.active += 1;
+    this.#begun = undefined;
+    if (this.#closing) response.setHeader("connection", "close");
+    response.once("close", () => {
+      this.active -= 1;
+      this.quietSince = performance.now();
+      this.#bytesSeen = this.#socket.bytesRead;
+      if (this.#closing) this.#socket.end();
+    });
+    this.#options.serve(new MessageExchange(this.#options.peer, request, response));
+  }
+
+  refuse(error: Error & { code?: string }, socket: Duplex): void {
+    this.#options.onProtocolError(error);
+    if (!socket.writable) return void socket.destroy();
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n`;
+    socket.end(`${head}${status}`);
+  }
+
+  overdue(now: number): boolean {
+    if (this.active > 0) return false;
+    if (this.#begun === undefined && this.#socket.bytesRead !== this.#bytesSeen) this.#begun = now;
+    return this.#begun !== undefined && now - this.#begun > headerTimeout;
+  }
+
+  close(): void {
+    this.#closing = true;
+    if (this.active === 0) this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+class MessageExchange implements Exchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly peer: Peer;
+  readonly method: string;
+  readonly target: string;
+  readonly contentLength: number;
+
+  constructor(peer: Peer, request: IncomingMessage, response: ServerResponse) {
+    this.peer = peer;
+    this.#request = request;
+    this.#response = response;
+    this.method = request.method ?? "";
+    this.target = request.url ?? "";
+    const length = request.headers["content-length"];
+    const chunked = request.headers["transfer-encoding"] !== undefined;
+    this.contentLength = length === undefined ? (chunked ? -1 : 0) : Number(length);
+  }
+
+  header(name: string): readonly string[] {
+    return valuesOf(this.#request.rawHeaders, name);
+  }
+
+  read(limit: number): Promise<Body> {
+    return readBody(this.#request, limit);
+  }
+
+  reply(reply: Reply): void {
+    const response = this.#response;
+    const length = reply.body === undefined ? 0 : reply.body.length;
+    const close = reply.close ? { connection: "close" } : undefined;
+    response.writeHead(reply.status, { ...reply.headers, ...close, "content-length": length });
+    response.end(this.method === "HEAD" ? undefined : reply.body);
+  }
+
+  stream(reply: Reply): ReplyStream {
+    const response = this.#response;
+    response.writeHead(reply.status, reply.headers);
+    response.flushHeaders();
+    return {
+      write: (chunk) => response.writable && response.write(chunk),
+      end: () => void response.end(),
+      onClose: (listener) => void response.once("close", listener),
+    };
+  }
+
+  abort(): void {
+    this.#request.socket.destroy();
+  }
+
+  onAborted(listener: () => void): void {
+    this.#response.once("close", listener);
+  }
+}

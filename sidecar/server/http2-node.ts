@@ -1,0 +1,129 @@
+// HTTP/2 by node:http2: one session per TLS socket, one exchange per stream. The framing, flow control and HPACK are
+// Node's; this file only translates.
+import { constants, performServerHandshake } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import type { Body, Exchange, Peer, Reply, ReplyStream } from "../http/exchange.ts";
+import { readBody } from "./body-reader.ts";
+import type { EngineConnection, EngineOptions } from "./engine.ts";
+import { maxHeaderBytes, maxStreams } from "./limits.ts";
+
+const settings = { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes, initialWindowSize: 262_144 };
+
+export class NodeHttp2Connection implements EngineConnection {
+  readonly #session: ServerHttp2Session;
+  active = 0;
+  quietSince = performance.now();
+
+  constructor(socket: TLSSocket, options: EngineOptions) {
+    this.#session = performServerHandshake(socket, { settings, maxSessionMemory: 16 });
+    this.#session.on("error", options.onProtocolError);
+    this.#session.on("stream", (stream, headers, flags, rawHeaders) => {
+      this.active += 1;
+      stream.on("error", ignore);
+      stream.once("close", () => {
+        this.active -= 1;
+        this.quietSince = performance.now();
+      });
+      options.serve(new StreamExchange(options.peer, stream, { headers, flags, rawHeaders }));
+    });
+  }
+
+  overdue(): boolean {
+    return false;
+  }
+
+  close(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+}
+
+interface Head {
+  readonly headers: IncomingHttpHeaders;
+  readonly flags: number;
+  readonly rawHeaders: readonly string[];
+}
+
+class StreamExchange implements Exchange {
+  readonly #stream: ServerHttp2Stream;
+  readonly #rawHeaders: readonly string[];
+  readonly method: string;
+  readonly target: string;
+  readonly peer: Peer;
+  readonly contentLength: number;
+
+  constructor(peer: Peer, stream: ServerHttp2Stream, { headers, flags, rawHeaders }: Head) {
+    this.peer = peer;
+    this.#stream = stream;
+    this.#rawHeaders = rawHeaders;
+    this.method = text(headers[":method"]);
+    this.target = text(headers[":path"]);
+    const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    this.contentLength = bodyless ? 0 : declaredLength(headers["content-length"]);
+  }
+
+  header(name: string): readonly string[] {
+    return valuesOf(this.#rawHeaders, name);
+  }
+
+  read(limit: number): Promise<Body> {
+    return readBody(this.#stream, limit);
+  }
+
+  reply(reply: Reply): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    const { body } = reply;
+    const length = body === undefined ? 0 : body.length;
+    const headers = { ":status": reply.status, ...reply.headers, "content-length": length };
+    if (body === undefined || this.method === "HEAD") return stream.respond(headers, { endStream: true });
+    stream.respond(headers);
+    stream.end(body);
+  }
+
+  stream(reply: Reply): ReplyStream {
+    const stream = this.#stream;
+    if (!stream.destroyed) stream.respond({ ":status": reply.status, ...reply.headers });
+    return {
+      write: (chunk) => stream.writable && stream.write(chunk),
+      end: () => void stream.end(),
+      onClose: (listener) => void stream.once("close", listener),
+    };
+  }
+
+  abort(): void {
+    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  onAborted(listener: () => void): void {
+    this.#stream.once("aborted", listener);
+    this.#stream.once("close", listener);
+  }
+}
+
+// Stream errors end in `close`; the router hears of it there.
+function ignore(): void {
+  // nothing to do
+}
+
+function text(value: string | string[] | undefined): string {
+  return typeof value === "string" ? value : "";
+}
+
+function declaredLength(value: string | undefined): number {
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
+}
+
+/** Every value of `name` in a flat [name, value, …] list. */
+export function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const value = rawHeaders[i + 1];
+    if (value !== undefined && rawHeaders[i]?.toLowerCase() === name) values.push(value);
+  }
+  return values;
+}

@@ -1,0 +1,21 @@
+// Every limit of the listeners, with its reason. Not configurable: each protects all clients from one.
+
+/** A client that cannot finish a TLS handshake in this time is not one (milliseconds). */
+export const handshakeTimeout = 5_000;
+/** From the end of the handshake, or the first byte of a further request, to the end of its headers on HTTP/1.1. */
+export const headerTimeout = 5_000;
+/** A connection without a request (reference 1.1). */
+export const idleTimeout = 90_000;
+/** How often idle and slow connections are looked for. */
+export const sweepInterval = 1_000;
+/** Request line and header block, bytes. Go allows 1 MiB; the longest legitimate one is a forwarded certificate. */
+export const maxHeaderBytes = 32 * 1024;
+/** Streams in flight on one HTTP/2 connection, as Go's server offers. */
+export const maxStreams = 250;
+/** Handshakes in progress from one address: nobody is authenticated yet, so none may crowd out the rest. */
+export const maxHandshakesPerAddress = 256;
+/** Established connections; beyond it those of identities without a policy are closed first (decisions T6). */
+export const maxConnections = 4_096;
+/** After a body went over its limit: how much more is read and thrown away so that the client sees the answer. */
+export const drainBytes = 8 * 1024 * 1024;
+export const drainTime = 1_000;

@@ -1,0 +1,34 @@
+// Re-checks the certificate of an open connection against a pool that a reload brought (decisions T3). The handshake
+// itself is verified by OpenSSL; this walks the same chain again: issuer by issuer up to a member of the pool.
+import { X509Certificate } from "node:crypto";
+import { getCACertificates } from "node:tls";
+import type { TlsMaterial } from "./tls.ts";
+
+/** Longer chains than this do not occur; a loop of cross-signed certificates would never end. */
+const maxDepth = 8;
+
+/** Everything a client certificate may end at: the configured pool and the system's roots. */
+export function rootsOf(material: TlsMaterial): readonly X509Certificate[] {
+  return [...material.pool, ...getCACertificates("system").map((pem) => new X509Certificate(pem))];
+}
+
+/** True when `chain` (leaf first, then whatever the client sent) ends at one of `roots`. `now` in epoch ms. */
+export function isTrusted(chain: readonly X509Certificate[], roots: readonly X509Certificate[], now: number): boolean {
+  let current = chain[0];
+  for (let depth = 0; current !== undefined && depth < maxDepth; depth += 1) {
+    if (!isCurrent(current, now)) return false;
+    const issued: X509Certificate = current;
+    if (roots.some((root) => isCurrent(root, now) && isIssuer(root, issued))) return true;
+    current = chain.find((candidate) => candidate !== issued && isIssuer(candidate, issued));
+  }
+  return false;
+}
+
+function isIssuer(issuer: X509Certificate, issued: X509Certificate): boolean {
+  if (issuer.raw.equals(issued.raw)) return true;
+  return issued.checkIssued(issuer) && issued.verify(issuer.publicKey);
+}
+
+function isCurrent(certificate: X509Certificate, now: number): boolean {
+  return certificate.validFromDate.getTime() <= now && now <= certificate.validToDate.getTime();
+}
