@@ -1,0 +1,68 @@
+// Turns what node:https throws into a sentence with a remedy. The codes are Node's, OpenSSL's and the system's.
+import { KesError, messageOf } from "../errors.ts";
+
+const nothingListens = "is a server running there, and is the address right? Set it with --server or KES_SERVER";
+const notTrusted = "trust its CA with --ca FILE (or SSL_CERT_FILE), or skip the check with -k where that is acceptable";
+const ownCertificate = "the server does not accept this client certificate: use one of a CA it trusts";
+
+/** Failures before anything was sent. */
+const connectFailures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: nothingListens,
+  EHOSTUNREACH: nothingListens,
+  ENETUNREACH: nothingListens,
+  ENOTFOUND: "the host name does not resolve: check the spelling and the DNS",
+  EAI_AGAIN: "the host name does not resolve now: check the DNS",
+  EPROTO: "the server does not speak TLS on that port: check the address",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS on that port: check the address",
+  ERR_TLS_CERT_ALTNAME_INVALID: "use a name or address that is in its certificate, or skip the check with -k",
+  CERT_HAS_EXPIRED: "renew the server's certificate, or skip the check with -k",
+  CERT_NOT_YET_VALID: "check the clocks of both machines",
+  DEPTH_ZERO_SELF_SIGNED_CERT: notTrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notTrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notTrusted,
+  CERT_UNTRUSTED: notTrusted,
+};
+
+/** Failures on a connection that was made. */
+const laterFailures: Readonly<Record<string, string>> = {
+  ETIMEDOUT: "the server is overloaded or cannot be reached from here: try again",
+  ECONNRESET: "the server closed the connection: try again, and look into its log",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the server wants a client certificate: set KES_API_KEY",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ownCertificate,
+  ERR_SSL_SSL_TLSV1_ALERT_UNKNOWN_CA: ownCertificate,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: ownCertificate,
+  ERR_SSL_SSL_ALERT_BAD_CERTIFICATE: ownCertificate,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "this client certificate has expired: renew it",
+  ERR_SSL_SSL_ALERT_CERTIFICATE_EXPIRED: "this client certificate has expired: renew it",
+};
+
+/** True if no connection was made, so that nothing can have happened on the server. */
+export function isConnectFailure(error: unknown): boolean {
+  return codeOf(error) in connectFailures;
+}
+
+/** The failure as a KesError ServerUnreachable; a KesError and an abort pass unchanged. */
+export function explainFailure(error: unknown, endpoint: URL): unknown {
+  if (error instanceof KesError || (error instanceof Error && error.name === "AbortError")) return error;
+  const code = codeOf(error);
+  const remedy = connectFailures[code] ?? laterFailures[code] ?? "look into the server's log";
+  const where = endpoint.host;
+  return new KesError("ServerUnreachable", `no answer from ${where}: ${causeOf(error)}; ${remedy}`, {
+    cause: error,
+    details: { server: where, reason: code },
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** Node wraps the failures of several addresses into an error without a message. */
+function causeOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
+  const text = messageOf(error);
+  // OpenSSL's texts are a list of fields; its last one says what happened.
+  return text.match(/:SSL routines:[^:]*:([^:]+):/)?.[1] ?? text;
+}
