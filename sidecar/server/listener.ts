@@ -127,9 +127,10 @@ export class Listener {
     socket.once("data", (first: Buffer) => {
       clearTimeout(timer);
       socket.pause();
-      if (first[0] !== tlsHandshakeRecord) return void socket.end(plainHttpAnswer);
-      socket.unshift(first);
-      this.#tls.emit("connection", socket);
+      if (first[0] === tlsHandshakeRecord) {
+        socket.unshift(first);
+        this.#tls.emit("connection", socket);
+      } else socket.end(plainHttpAnswer);
     });
   }
 

@@ -1,0 +1,86 @@
+// The operations port: plain HTTP for the kubelet and Prometheus, so that probes never weaken mTLS on the key port
+// (decisions P5, O7). It shows states and figures, never a name of a key or an identity.
+//   /livez     the process runs its event loop
+//   /startupz  the key port is bound
+//   /readyz    the key store was reached once; a later outage does not take the pod out of service
+//   /metrics   everything of ours, Prometheus text
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Address } from "../contract/config.ts";
+import { KesError, messageOf } from "../errors.ts";
+
+export interface OpsSource {
+  /** A sentence saying what is still missing, or undefined when it is so. */
+  startupProblem(): string | undefined;
+  readinessProblem(): string | undefined;
+  metrics(): Promise<string>;
+}
+
+type Answer = { readonly status: number; readonly type: string; readonly text: string };
+
+const plain = "text/plain; charset=utf-8";
+
+export class OpsPort implements AsyncDisposable {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @throws KesError AddressInUse */
+  static async open(address: Address, source: OpsSource): Promise<OpsPort> {
+    const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) => {
+      answer(request, source)
+        .catch((error: unknown) => ({ status: 500, type: plain, text: `${messageOf(error)}\n` }))
+        .then((reply) => send(response, reply), ignore);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error) => {
+        const message = `cannot listen on ops.address ${address.host}:${address.port}: ${messageOf(error)}`;
+        reject(new KesError("AddressInUse", `${message}; choose another address`, { cause: error }));
+      });
+      server.listen(address.port, address.host, resolve);
+    });
+    return new OpsPort(server);
+  }
+
+  get address(): Address {
+    const bound = this.#server.address();
+    return typeof bound === "object" && bound !== null ? { host: bound.address, port: bound.port } : { host: "", port: 0 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+  }
+}
+
+async function answer(request: IncomingMessage, source: OpsSource): Promise<Answer> {
+  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, type: plain, text: "use GET\n" };
+  switch (new URL(request.url ?? "/", "http://ops").pathname) {
+    case "/livez":
+      return { status: 200, type: plain, text: "ok\n" };
+    case "/startupz":
+      return probe(source.startupProblem());
+    case "/readyz":
+      return probe(source.readinessProblem());
+    case "/metrics":
+      return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", text: await source.metrics() };
+    default:
+      return { status: 404, type: plain, text: "only /livez /readyz /startupz /metrics are here\n" };
+  }
+}
+
+function probe(problem: string | undefined): Answer {
+  if (problem === undefined) return { status: 200, type: plain, text: "ok\n" };
+  return { status: 503, type: plain, text: `${problem}\n` };
+}
+
+function send(response: ServerResponse, { status, type, text }: Answer): void {
+  response.writeHead(status, { "content-type": type });
+  response.end(text);
+}
+
+function ignore(): void {
+  // a probe that left early needs no answer
+}
