@@ -1,0 +1,198 @@
+// A YAML file as the readers see it. A Cursor is one node of the file together with its place; it hands out text with
+// `${NAME}` references replaced, entries and items, and takes problems and notes at its place. A Source is the whole
+// file: it gathers what all cursors report. Nothing here throws for bad input except the guard against alias bombs.
+// Syntax rules: reference 5.1. Merge keys (`<<`), anchors and aliases work as in the original's YAML library.
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Document, Scalar } from "yaml";
+import { nearest } from "./nearest.ts";
+import { ConfigError } from "./problem.ts";
+import type { Note, Place, Problem } from "./problem.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What may be said about a problem besides its message. */
+export type Finding = Partial<Pick<Problem, "found" | "expected" | "nearest">>;
+
+export interface Entry {
+  readonly name: string;
+  readonly at: Cursor;
+}
+
+const maxNodes = 100_000;
+const maxMergeDepth = 8;
+const reference = /^\s*\$\{(.*)\}\s*$/s;
+
+export class Source {
+  readonly problems: Problem[] = [];
+  readonly notes: Note[] = [];
+  readonly file: string;
+  readonly environment: Environment;
+  readonly allowUnknownKeys: boolean;
+  readonly document: Document.Parsed;
+  readonly #lines = new LineCounter();
+  #nodes = 0;
+
+  constructor(input: { text: string; file: string; environment: Environment; allowUnknownKeys: boolean }) {
+    this.file = input.file;
+    this.environment = input.environment;
+    this.allowUnknownKeys = input.allowUnknownKeys;
+    // prettyErrors would quote lines of the file, which may hold secrets.
+    this.document = parseDocument(input.text, { lineCounter: this.#lines, prettyErrors: false, logLevel: "error" });
+    for (const error of this.document.errors) {
+      const rest = input.text.slice(error.pos[0]);
+      this.problems.push({ ...this.place(error.pos[0], ""), ...noFinding, message: syntaxMessage(error, rest) });
+    }
+  }
+
+  /** True if the text is no YAML, so that reading on would only report consequences. */
+  get broken(): boolean {
+    return this.document.errors.some((error) => error.code !== "DUPLICATE_KEY");
+  }
+
+  get root(): Cursor {
+    return new Cursor(this, "", this.document.contents, 0);
+  }
+
+  place(offset: number, path: string): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1), path };
+  }
+
+  /** Counts a node that is about to be read. */
+  spend(): void {
+    this.#nodes += 1;
+    if (this.#nodes <= maxNodes) return;
+    const message = `the file unfolds to more than ${maxNodes} values; use fewer aliases`;
+    throw new ConfigError(this.file, [{ line: undefined, column: undefined, path: "", ...noFinding, message }]);
+  }
+}
+
+const noFinding = { found: undefined, expected: undefined, nearest: undefined };
+
+function syntaxMessage(error: { readonly code: string; readonly message: string }, rest: string): string {
+  if (error.code === "DUPLICATE_KEY") return `the key ${/^[^:\n]*/.exec(rest)?.[0] ?? ""} is set twice; keep one`;
+  if (error.code === "MULTIPLE_DOCS") return "the file holds more than one YAML document; keep one";
+  return `not valid YAML: ${error.message}`;
+}
+
+export class Cursor {
+  readonly source: Source;
+  readonly path: string;
+  readonly #node: unknown;
+  readonly #offset: number;
+
+  constructor(source: Source, path: string, node: unknown, offset: number) {
+    source.spend();
+    this.source = source;
+    this.path = path;
+    this.#offset = offset;
+    this.#node = isAlias(node) ? node.resolve(source.document) : node;
+    if (isAlias(node) && this.#node === undefined) this.problem(`the alias *${node.source} names no anchor`);
+  }
+
+  /** What stands here; an empty value (`key:`, `~`, `null`) counts as absent, as in the original. */
+  get kind(): "absent" | "text" | "list" | "map" {
+    if (isMap(this.#node)) return "map";
+    if (isSeq(this.#node)) return "list";
+    return isScalar(this.#node) && this.#node.value !== null ? "text" : "absent";
+  }
+
+  get place(): Place {
+    return this.source.place(this.#offset, this.path);
+  }
+
+  problem(message: string, finding: Finding = {}): void {
+    this.source.problems.push({ ...this.place, ...noFinding, ...finding, message });
+  }
+
+  note(message: string): void {
+    this.source.notes.push({ ...this.place, message });
+  }
+
+  /** Reports that what stands here is not what is `expected`. */
+  mismatch(expected: string): void {
+    const found = this.kind === "text" ? JSON.stringify(this.written.slice(0, 80)) : `a ${this.kind}`;
+    this.problem(`found ${found}, expected ${expected}`, { found, expected });
+  }
+
+  /** The text as written, quotes removed, `${NAME}` kept. */
+  get written(): string {
+    return isScalar(this.#node) ? textOf(this.#node) : "";
+  }
+
+  /** The text with a `${NAME}` that is the whole value replaced; undefined (and a problem) if NAME is not set. */
+  get text(): string | undefined {
+    const written = this.written;
+    const name = reference.exec(written)?.[1]?.trim();
+    if (name === undefined) return written;
+    const value = Object.hasOwn(this.source.environment, name) ? this.source.environment[name] : undefined;
+    if (value === undefined) {
+      this.problem(`the environment variable "${name}" is not set; set it or write the value here`, {
+        found: written,
+        expected: "the name of an environment variable that is set",
+      });
+    }
+    return value;
+  }
+
+  items(): Cursor[] {
+    if (!isSeq(this.#node)) return [];
+    return this.#node.items.map(
+      (item, index) => new Cursor(this.source, `${this.path}[${index}]`, item, offsetOf(item) ?? this.#offset),
+    );
+  }
+
+  /** The entries of a map, merge keys unfolded: a key of the map itself wins over a merged one. */
+  entries(depth = 0): Entry[] {
+    if (!isMap(this.#node)) return [];
+    const own: Entry[] = [];
+    const merged: Entry[] = [];
+    for (const pair of this.#node.items) {
+      const entry = this.#entry(pair);
+      if (entry === undefined) continue;
+      if (entry.name === "<<") merged.push(...this.#merged(entry.at, depth));
+      else own.push(entry);
+    }
+    const names = new Set(own.map((entry) => entry.name));
+    return [...own, ...merged.filter((entry) => !names.has(entry.name))];
+  }
+
+  /** A problem, or a note where unknown keys are allowed, about an entry that no `known` name fits. */
+  unknownKey(known: readonly string[], name: string): void {
+    const near = nearest(name, known);
+    const hint = near === undefined ? `; known here: ${known.join(", ") || "nothing"}` : `, did you mean "${near}"?`;
+    if (this.source.allowUnknownKeys) this.note(`unknown key, ignored${hint}`);
+    else this.problem(`unknown key${hint}`, { found: name, expected: known.join(", "), nearest: near });
+  }
+
+  #entry(pair: { readonly key: unknown; readonly value: unknown }): Entry | undefined {
+    const key = isAlias(pair.key) ? pair.key.resolve(this.source.document) : pair.key;
+    if (!isScalar(key)) {
+      this.problem("a key here is not text; write `name: value`");
+      return undefined;
+    }
+    const name = textOf(key);
+    const path = this.path === "" ? name : `${this.path}.${name}`;
+    const keyOffset = offsetOf(pair.key) ?? this.#offset;
+    const offset = isScalar(pair.value) && pair.value.value !== null ? (offsetOf(pair.value) ?? keyOffset) : keyOffset;
+    return { name, at: new Cursor(this.source, path, pair.value, offset) };
+  }
+
+  #merged(at: Cursor, depth: number): Entry[] {
+    if (depth >= maxMergeDepth) {
+      at.problem("merge keys are nested too deeply; write the settings out");
+      return [];
+    }
+    // The entries take this map's path: that is where they count, wherever they are written.
+    const maps = at.kind === "list" ? at.items() : [at];
+    return maps.flatMap((map) => new Cursor(this.source, this.path, map.#node, map.#offset).entries(depth + 1));
+  }
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
+}
+
+function textOf(node: Scalar): string {
+  return typeof node.value === "string" ? node.value : (node.source ?? "");
+}

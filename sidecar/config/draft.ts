@@ -1,0 +1,43 @@
+// What every section works on: the file as read, where to report, what the command line said, and the era.
+import type { Era } from "../contract/config.ts";
+import type { Cursor, Source } from "./cursor.ts";
+import type { RawFile } from "./file-schema.ts";
+import type { Flags } from "./flags.ts";
+
+export interface Draft {
+  readonly source: Source;
+  readonly root: Cursor;
+  readonly raw: RawFile;
+  readonly flags: Flags;
+  readonly era: Era;
+}
+
+/** Reports a setting that must be there and is not: at `at`, the nearest thing that is there. */
+export function missing(at: Cursor, path: string, message: string): void {
+  at.source.problems.push({
+    ...at.place,
+    path,
+    message,
+    found: undefined,
+    expected: path,
+    nearest: undefined,
+  });
+}
+
+/** Reports what is wrong with a flag. */
+export function flagProblem(source: Source, flag: string, found: string, message: string): void {
+  source.problems.push({
+    line: undefined,
+    column: undefined,
+    path: flag,
+    message,
+    found,
+    expected: undefined,
+    nearest: undefined,
+  });
+}
+
+/** A flag or setting that is given; an empty text counts as not given, as in the original. */
+export function given(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}

@@ -1,0 +1,69 @@
+// Which key store: exactly one (decisions C4), and only one that this build serves.
+import { resolve } from "node:path";
+import type { FsKeystoreConfig, KeystoreConfig, WrappingKeySource } from "../contract/config.ts";
+import { missing } from "./draft.ts";
+import type { Draft } from "./draft.ts";
+import type { RawStores } from "./file-schema.ts";
+import type { Located } from "./readers.ts";
+import { removedStores, unsupportedMessage } from "./store-schemas.ts";
+
+const none: KeystoreConfig = { type: "memory" };
+
+export function keystoreSection(draft: Draft): KeystoreConfig {
+  const { raw, root } = draft;
+  const older = raw.keys?.map;
+  if (raw.keystore !== undefined && older !== undefined) {
+    older.at.problem("keystore and keys both name a store; remove this one", { expected: "one key store" });
+  }
+  const section = raw.keystore ?? older;
+  if (section === undefined) {
+    const wrong = draft.source.problems.some((problem) => problem.path === "keystore");
+    if (!wrong) missing(root, "keystore", "no key store; set keystore.fs, or keystore.memory to lose all keys at exit");
+    return none;
+  }
+  checkOne(section);
+  return section.value.fs === undefined ? none : fsOf(section.value.fs);
+}
+
+/** Reports none or several stores, and those that were removed. */
+function checkOne(section: Located<RawStores>): void {
+  const given = section.at.entries().filter(({ name, at }) => name === "memory" || at.kind !== "absent");
+  const real = given.filter(({ name }) => Object.hasOwn(section.value, name) && !removedStores.includes(name));
+  for (const { name, at } of given.filter((entry) => removedStores.includes(entry.name))) {
+    if (real.length > 0) at.note(`has no effect and may be removed: "${name}" is no store any more`);
+    else at.problem(unsupportedMessage(name), { found: at.path, expected: "keystore.fs or keystore.memory" });
+  }
+  for (const { name, at } of real.slice(1)) {
+    at.problem(`a second key store beside ${real[0]?.name}; keep one`, { found: name, expected: "one key store" });
+  }
+  if (given.length === 0) section.at.problem("names no key store; set fs or memory", { expected: "fs or memory" });
+}
+
+type RawFs = NonNullable<RawStores["fs"]>;
+
+function fsOf({ value, at }: RawFs): FsKeystoreConfig {
+  const path = value.path?.value ?? "";
+  const wrong = at.source.problems.some((problem) => problem.path === `${at.path}.path`);
+  if (path === "" && !wrong) missing(value.path?.at ?? at, `${at.path}.path`, "no directory; set its path");
+  return { type: "fs", path: resolve(path), init: value.init ?? false, encryption: wrappingKeysOf(value) };
+}
+
+function wrappingKeysOf(fs: RawFs["value"]): readonly WrappingKeySource[] {
+  const keys = fs.encryption?.keys ?? [];
+  return keys.flatMap(({ value, at }) => {
+    const { file, env } = value;
+    if ((file === undefined) === (env === undefined)) {
+      at.problem("a wrapping key stands in a file or in an environment variable; set either file or env");
+      return [];
+    }
+    if (file !== undefined) return [{ file }];
+    return env === undefined ? [] : variable(env);
+  });
+}
+
+function variable({ value: name, at }: Located<string>): readonly WrappingKeySource[] {
+  const value = Object.hasOwn(at.source.environment, name) ? at.source.environment[name] : undefined;
+  if (value !== undefined && value !== "") return [{ env: name, value }];
+  at.problem(`the environment variable "${name}" is not set; it must hold the wrapping key`, { found: name });
+  return [];
+}

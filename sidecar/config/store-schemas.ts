@@ -1,0 +1,136 @@
+// The tables of all key stores under `keystore:` (reference 5.5–5.9). What this build does not serve is still read by
+// its table, so that mistakes in it show, and then refused in one sentence. The issue that adds a back end replaces its
+// `unsupported` here and adds its member to KeystoreConfig.
+import { flag, leftover, list, located, object, presence, text } from "./readers.ts";
+import type { Located, Reader } from "./readers.ts";
+
+const fixedRetry = leftover("a failed login is retried at fixed intervals");
+const tls = object({ key: text, cert: text, ca: text });
+
+const vault = object(
+  {
+    endpoint: text,
+    engine: text,
+    version: text,
+    namespace: text,
+    prefix: text,
+    approle: object({ engine: text, namespace: text, id: text, secret: text, retry: fixedRetry }, ["id", "secret"]),
+    kubernetes: object({ engine: text, namespace: text, role: text, jwt: text, retry: fixedRetry }, ["jwt"]),
+    transit: object({ engine: text, key: text }, ["key"]),
+    tls,
+    status: object({ ping: text }),
+  },
+  ["endpoint"],
+);
+
+const aws = object({
+  secretsmanager: object(
+    {
+      endpoint: text,
+      region: text,
+      kmskey: text,
+      credentials: object({ accesskey: text, secretkey: text, token: text }),
+    },
+    ["endpoint", "region"],
+  ),
+});
+
+const gemalto = object({
+  keysecure: object(
+    {
+      endpoint: text,
+      credentials: object({ token: text, domain: text, retry: fixedRetry }, ["token"]),
+      tls: object({ ca: text }),
+    },
+    ["endpoint", "credentials"],
+  ),
+});
+
+const fortanix = object({
+  sdkms: object(
+    {
+      endpoint: text,
+      group_id: text,
+      credentials: object({ key: text, retry: fixedRetry }, ["key"]),
+      tls: object({ ca: text }),
+    },
+    ["endpoint", "credentials"],
+  ),
+});
+
+const gcp = object({
+  secretmanager: object(
+    {
+      project_id: text,
+      endpoint: text,
+      scopes: list(text),
+      credentials: object({ client_email: text, client_id: text, private_key_id: text, private_key: text }),
+    },
+    ["project_id"],
+  ),
+});
+
+const azure = object({
+  keyvault: object(
+    {
+      endpoint: text,
+      credentials: object({ tenant_id: text, client_id: text, client_secret: text }),
+      managed_identity: object({ client_id: text }),
+    },
+    ["endpoint"],
+  ),
+});
+
+const entrust = object({
+  keycontrol: object(
+    {
+      endpoint: text,
+      vault_id: text,
+      box_id: text,
+      credentials: object({ username: text, password: text }, ["username", "password"]),
+      tls: object({ ca: text }),
+    },
+    ["endpoint", "vault_id", "box_id", "credentials"],
+  ),
+});
+
+const fs = object({
+  path: located(text),
+  init: flag,
+  encryption: object({ keys: list(located(object({ file: text, env: located(text) }))) }, ["keys"]),
+});
+
+/** Everything that may stand under `keystore:`, and under an older file's `keys:` map. */
+export const stores = object({
+  fs: located(fs),
+  memory: located(presence),
+  vault: unsupported("HashiCorp Vault", vault),
+  aws: unsupported("AWS Secrets Manager", aws),
+  gemalto: unsupported("Gemalto KeySecure", gemalto),
+  fortanix: unsupported("Fortanix SDKMS", fortanix),
+  gcp: unsupported("GCP Secret Manager", gcp),
+  azure: unsupported("Azure Key Vault", azure),
+  entrust: unsupported("Entrust KeyControl", entrust),
+  // Removed from the original; files that still carry one beside a real store load.
+  kes: located(presence),
+  generic: located(presence),
+});
+
+export const removedStores: readonly string[] = ["kes", "generic"];
+
+/** What a person is told about a store that this build does not have. */
+export function unsupportedMessage(label: string): string {
+  return `this release serves fs and memory, not ${label}; choose one of the two`;
+}
+
+function unsupported(label: string, table: Reader<unknown>): Reader<Located<true>> {
+  return {
+    ...(table.below === undefined ? {} : { below: table.below }),
+    read(at) {
+      if (at.kind === "absent") return undefined;
+      table.read(at);
+      at.problem(unsupportedMessage(label), { found: at.path, expected: "keystore.fs or keystore.memory" });
+      return { value: true, at };
+    },
+  };
+}
