@@ -1,0 +1,84 @@
+// The audit log: one line per request, in the form of reference 2.5, to a sink and to whoever follows `/v1/log/audit`.
+// The line is put together by hand because every request makes one; a field that could need escaping is checked first.
+import type { EventStream } from "./event-stream.ts";
+
+export interface AuditRecord {
+  /** Arrival of the request, milliseconds since the epoch. */
+  readonly time: number;
+  /** Empty = left out. */
+  readonly ip: string;
+  readonly path: string;
+  /** Empty = left out. */
+  readonly identity: string;
+  readonly status: number;
+  /** Nanoseconds from arrival to answer. */
+  readonly duration: number;
+}
+
+/** Takes lines with their newline; line-sink.ts is one. */
+export interface AuditSink {
+  write(line: string): void;
+}
+
+export interface AuditOptions {
+  /** Absent = the audit log is off; followers still get every record. */
+  readonly sink: AuditSink | undefined;
+  readonly events: EventStream;
+  /** Called for each record that was written or published. */
+  readonly onRecord?: () => void;
+}
+
+export class AuditLog {
+  #sink: AuditSink | undefined;
+  readonly #events: EventStream;
+  readonly #onRecord: () => void;
+
+  constructor({ sink, events, onRecord }: AuditOptions) {
+    this.#sink = sink;
+    this.#events = events;
+    this.#onRecord = onRecord ?? ((): void => undefined);
+  }
+
+  /** Changes the sink; the caller closes the old one. */
+  writeTo(sink: AuditSink | undefined): void {
+    this.#sink = sink;
+  }
+
+  write(record: AuditRecord): void {
+    const followed = this.#events.size > 0;
+    if (this.#sink === undefined && !followed) return;
+    const line = auditLine(record);
+    this.#onRecord();
+    this.#sink?.write(line);
+    if (followed) this.#events.publish(line);
+  }
+}
+
+/** The line with its newline. */
+export function auditLine({ time, ip, path, identity, status, duration }: AuditRecord): string {
+  const from = ip === "" ? "" : `"ip":${jsonString(ip)},`;
+  const who = identity === "" ? "" : `,"identity":${jsonString(identity)}`;
+  const request = `{${from}"path":${jsonString(path)}${who}}`;
+  const response = `{"code":${status},"time":${Math.round(duration)}}`;
+  return `{"time":"${timestamp(time)}","request":${request},"response":${response}}\n`;
+}
+
+// Printable ASCII but for the quote, the backslash and what Go escapes in JSON.
+const plain = /^[\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x5b\x5d-\x7e]*$/;
+
+function jsonString(text: string): string {
+  if (plain.test(text)) return `"${text}"`;
+  return JSON.stringify(text).replace(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+// RFC 3339 with the trailing zeros of the fraction cut, as Go prints it.
+function timestamp(time: number): string {
+  const text = new Date(time).toISOString();
+  const fraction = time % 1000;
+  if (fraction === 0) return `${text.slice(0, 19)}Z`;
+  if (fraction % 100 === 0) return `${text.slice(0, 21)}Z`;
+  return fraction % 10 === 0 ? `${text.slice(0, 22)}Z` : text;
+}
