@@ -16,14 +16,14 @@ export interface Keystore extends AsyncDisposable {
 
   /**
    * Stores `value` under `name` if the name is free, atomically where `atomicCreate` says so; durable when it returns.
-   * @throws KesError KeyExists | StoreUnreachable | StoreFailed
+   * @throws KesError KeyExists | NameInvalid | StoreUnreachable | StoreFailed | StoreNotEncrypted
    */
   create(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
 
-  /** @throws KesError KeyNotFound | StoreUnreachable | StoreFailed */
+  /** @throws KesError KeyNotFound | NameInvalid | StoreUnreachable | StoreFailed | KeyCorrupt | StoreWrongKey | StoreNotEncrypted */
   get(name: string, signal: AbortSignal): Promise<Buffer>;
 
-  /** @throws KesError KeyNotFound | StoreUnreachable | StoreFailed */
+  /** @throws KesError KeyNotFound | NameInvalid | StoreUnreachable | StoreFailed | StoreNotEncrypted */
   delete(name: string, signal: AbortSignal): Promise<void>;
 
   /**

@@ -1,0 +1,83 @@
+// The embedded store: one directory, one file per key, named as the key (reference 5.5). store-directory.ts makes
+// every change durable, a ValueForm says how a value lies in its file: plain, byte for byte as the Go server writes
+// it, or sealed. A key that is not there is only ever "not found" after another look at the directory: an unmounted
+// volume is an outage. Symbolic links are not followed and, like directories and stray files, not listed.
+import { performance } from "node:perf_hooks";
+
+import type { Keystore, StoreStatus } from "../keystore.ts";
+import { keyExists, keyNotFound, requireName, requireSize, selectNames } from "../listing.ts";
+import { untilAborted } from "../until-aborted.ts";
+import type { StoreDirectory } from "./store-directory.ts";
+import type { ValueForm } from "./value-form.ts";
+
+export class FsKeystore implements Keystore {
+  readonly type = "fs";
+  readonly label: string;
+  readonly atomicCreate = true;
+  readonly #directory: StoreDirectory;
+  readonly #form: ValueForm;
+
+  /** Owns `form`. */
+  constructor(directory: StoreDirectory, form: ValueForm) {
+    this.label = `Filesystem: ${directory.path}`;
+    this.#directory = directory;
+    this.#form = form;
+  }
+
+  create(name: string, value: Uint8Array, signal: AbortSignal): Promise<void> {
+    return this.#run("creating a key", signal, async () => {
+      requireName(name);
+      requireSize(name, value);
+      const encoded = await this.#form.encode(name, value);
+      const created = await this.#directory.create(name, encoded, async () => {
+        signal.throwIfAborted();
+        await this.#form.confirmCreate(encoded);
+      });
+      if (!created) throw keyExists(name);
+    });
+  }
+
+  get(name: string, signal: AbortSignal): Promise<Buffer> {
+    return this.#run("reading a key", signal, async () => {
+      requireName(name);
+      const bytes = await this.#directory.read(name);
+      if (bytes !== undefined) return this.#form.decode(name, bytes);
+      await this.#form.confirmPresent();
+      throw keyNotFound(name);
+    });
+  }
+
+  delete(name: string, signal: AbortSignal): Promise<void> {
+    return this.#run("deleting a key", signal, async () => {
+      requireName(name);
+      await this.#form.confirmDelete();
+      signal.throwIfAborted();
+      if (!(await this.#directory.remove(name))) throw keyNotFound(name);
+    });
+  }
+
+  list(prefix: string, signal: AbortSignal): Promise<string[]> {
+    return this.#run("listing the keys", signal, async () => {
+      const files = await this.#directory.files();
+      await this.#form.confirmPresent();
+      return selectNames(files, prefix);
+    });
+  }
+
+  status(signal: AbortSignal): Promise<StoreStatus> {
+    return this.#run("looking at the key store", signal, async () => {
+      const start = performance.now();
+      await this.#form.confirmPresent();
+      return { latency: performance.now() - start };
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#form.dispose();
+    return Promise.resolve();
+  }
+
+  #run<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return untilAborted(work, signal, `${what} in ${this.#directory.path}`);
+  }
+}

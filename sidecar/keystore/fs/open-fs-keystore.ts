@@ -1,0 +1,117 @@
+// What must hold before a directory is used as a key store (decisions K3): it exists (the server never makes it), it
+// is not empty (an empty one may be the mount point of a volume that is not there), and it is encrypted exactly if
+// wrapping keys are configured and are the right ones.
+import type { FsKeystoreConfig } from "../../contract/config.ts";
+import { isKesError, KesError, messageOf } from "../../errors.ts";
+import type { Keystore } from "../keystore.ts";
+import { selectNames } from "../listing.ts";
+import { nodeFsCalls } from "./fs-calls.ts";
+import type { FsCalls } from "./fs-calls.ts";
+import { FsKeystore } from "./fs-keystore.ts";
+import { createMarker } from "./init-store.ts";
+import { loadWrappingKeys } from "./load-wrapping-keys.ts";
+import { markerName } from "./marker.ts";
+import { PlainForm } from "./plain-form.ts";
+import { SealedForm } from "./sealed-form.ts";
+import { StoreDirectory } from "./store-directory.ts";
+import type { ValueForm } from "./value-form.ts";
+import type { WrappingKey } from "./wrapping-key.ts";
+
+export interface FsOptions {
+  /** Called with one sentence for each thing that works but should be changed. */
+  readonly onWarning?: (message: string) => void;
+  readonly calls?: FsCalls;
+  /** Milliseconds since the epoch; for the age of leftovers. */
+  readonly now?: () => number;
+}
+
+/** @throws KesError, see openKeystore */
+export async function openFsKeystore(config: FsKeystoreConfig, options: FsOptions = {}): Promise<Keystore> {
+  const warn = options.onWarning ?? (() => undefined);
+  const keys = await loadWrappingKeys(config.encryption, warn);
+  try {
+    const directory = new StoreDirectory(config.path, options.calls ?? nodeFsCalls);
+    await requireDirectory(directory);
+    const form = keys.length === 0 ? await openPlain(directory, config) : await openSealed(directory, config, keys);
+    await tidy(directory, options.now ?? Date.now, warn);
+    return new FsKeystore(directory, form);
+  } finally {
+    for (const key of keys) key[Symbol.dispose]();
+  }
+}
+
+async function requireDirectory(directory: StoreDirectory): Promise<void> {
+  try {
+    await directory.facts();
+  } catch (error) {
+    if (!isKesError(error, "StoreUnreachable")) throw error;
+    throw new KesError(
+      "StoreMissing",
+      `the key store directory ${directory.path} does not exist; mount its volume, or make a new store with 'kes init'`,
+      { cause: error },
+    );
+  }
+}
+
+async function openPlain(directory: StoreDirectory, { init }: FsKeystoreConfig): Promise<ValueForm> {
+  if ((await directory.factsOf(markerName)) !== undefined) {
+    throw new KesError(
+      "StoreNotEncrypted",
+      `the key store ${directory.path} is encrypted, but no wrapping key is configured; set keystore.fs.encryption`,
+    );
+  }
+  if (!init && (await isEmpty(directory))) throw empty(directory);
+  return new PlainForm(directory, await directory.facts());
+}
+
+async function openSealed(
+  directory: StoreDirectory,
+  { init }: FsKeystoreConfig,
+  keys: readonly WrappingKey[],
+): Promise<ValueForm> {
+  const existing = await directory.read(markerName);
+  if (existing === undefined && !(await isEmpty(directory))) {
+    throw new KesError(
+      "StoreNotEncrypted",
+      `a wrapping key is configured, but the key store ${directory.path} is not encrypted; run 'kes keystore encrypt'`,
+    );
+  }
+  if (existing === undefined && !init) throw empty(directory);
+  const form = SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);
+  await sealWithFirst(form, keys);
+  return form;
+}
+
+/** Enters the first configured key in the marker, so that no value is ever sealed with a key it does not list. */
+async function sealWithFirst(form: SealedForm, [first]: readonly WrappingKey[]): Promise<void> {
+  const { state, keyIds } = form.marker;
+  if (first === undefined || state !== "sealed" || keyIds[0] === first.id) return;
+  await form.setMarker({ keyIds: [first.id, ...keyIds.filter((id) => id !== first.id)] });
+}
+
+/** `lost+found` and other foreign entries do not count. */
+async function isEmpty(directory: StoreDirectory): Promise<boolean> {
+  return selectNames(await directory.files(), "").length === 0;
+}
+
+function empty(directory: StoreDirectory): KesError {
+  return new KesError(
+    "StoreEmpty",
+    `the key store directory ${directory.path} is empty, as a volume that is not mounted would be; ` +
+      `mount it, or set keystore.fs.init: true to start a new store there`,
+  );
+}
+
+/** What a killed server left behind. A directory that cannot be written can still be read. */
+async function tidy(directory: StoreDirectory, now: () => number, warn: (message: string) => void): Promise<void> {
+  try {
+    await directory.sync();
+    await directory.sweep(BigInt(now()) * 1_000_000n);
+    const { mode } = await directory.facts();
+    if ((mode & 0o022) !== 0) {
+      warn(`the key store directory ${directory.path} can be written by others than the server's user; use mode 0700`);
+    }
+  } catch (error) {
+    warn(`the key store directory ${directory.path} could not be tidied up: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,23 @@
+// What differs between a plain and an encrypted directory: how a value lies in its file, and how one makes sure that
+// the directory still is the store that was opened. An unmounted volume looks like an empty directory; it must look
+// like an outage instead, or a key "not found" would be made anew under its old name (decisions K3).
+
+export interface ValueForm {
+  /** The file's bytes for `value`. @throws KesError */
+  encode(name: string, value: Uint8Array): Promise<Buffer>;
+
+  /** The value in the file's bytes. @throws KesError KeyCorrupt | StoreWrongKey | StoreNotEncrypted */
+  decode(name: string, bytes: Buffer): Promise<Buffer>;
+
+  /** @throws KesError StoreUnreachable unless the directory is the store that was opened */
+  confirmPresent(): Promise<void>;
+
+  /** Also: `encoded` may get its name now. @throws KesError */
+  confirmCreate(encoded: Buffer): Promise<void>;
+
+  /** Also: a value may be deleted now. @throws KesError */
+  confirmDelete(): Promise<void>;
+
+  /** Forgets key material. */
+  dispose(): void;
+}
