@@ -103,20 +103,20 @@ export class Metrics {
     (log === "audit" ? this.#auditEvents : this.#errorEvents).add();
   }
 
-  logLineLost(log: LogName): void {
-    this.#logLinesLost.add(log);
+  logLinesLost(log: LogName, lines: number): void {
+    this.#logLinesLost.add([log], lines);
   }
 
   followerDropped(log: LogName): void {
-    this.#followersDropped.add(log);
+    this.#followersDropped.add([log]);
   }
 
   denied(reason: DenialReason): void {
-    this.#denials.add(reason);
+    this.#denials.add([reason]);
   }
 
   reloaded(result: "success" | "failure"): void {
-    this.#reloads.add(result);
+    this.#reloads.add([result]);
   }
 
   connectionOpened(): void {
@@ -129,14 +129,14 @@ export class Metrics {
 
   /** `reason` is a constant of the server's: `handshake`, `limit`, … */
   connectionRefused(reason: string): void {
-    this.#connectionsRefused.add(reason);
+    this.#connectionsRefused.add([reason]);
   }
 
   storeOperation(operation: StoreOperation, seconds: number, code?: ErrorCode): void {
     let times = this.#storeTimes.get(operation);
     if (times === undefined) this.#storeTimes.set(operation, (times = new Histogram(storeBounds)));
     times.observe(seconds);
-    if (code !== undefined) this.#storeErrors.add(operation, code);
+    if (code !== undefined) this.#storeErrors.add([operation, code]);
   }
 
   /** Milliseconds since the epoch: when the server certificate in use expires. */

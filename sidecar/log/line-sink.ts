@@ -1,77 +1,148 @@
-// Where log lines end up: stderr, stdout or a file, written in order and off the event loop. What cannot be written is
-// counted and dropped: a full disk or a stalled pipe must not stop a key server, nor grow its memory.
-import { closeSync, openSync } from "node:fs";
-import { once } from "node:events";
-import { destination } from "pino";
+// Where log lines end up: stderr, stdout or a file, written in order and off the event loop. Lines gather for a moment and
+// go out in one write. What cannot be written is counted and dropped: a full disk or a stalled pipe must neither stop a key
+// server nor grow its memory. Whoever makes a sink disposes of it; that writes what still waits.
+import { closeSync, openSync, write, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
 import { KesError } from "../errors.ts";
 
 export interface SinkOptions {
-  /** File descriptor (1 or 2) or path of a file that is appended to. */
+  /** File descriptor (1 or 2), which stays open, or the path of a file that is appended to. */
   readonly to: number | string;
-  /** True: lines are gathered and written at least every 100 ms; false: each line is written at once. */
-  readonly gathered: boolean;
-  /** Called for every line that is lost. */
-  readonly onLost?: () => void;
+  /** Milliseconds a line may wait for others. */
+  readonly gather?: number;
+  /** UTF-16 units that may wait; with more, lines are lost. */
+  readonly limit?: number;
+  /** Called with the number of lines that were lost. */
+  readonly onLost?: (lines: number) => void;
 }
 
-/** Bytes that may wait; with more, lines are lost. */
-const maxWaiting = 16 * 1024 * 1024;
-const gatherBytes = 16 * 1024;
-const gatherMillis = 100;
+/** UTF-16 units that make a write worth while before the time is up. */
+const batch = 16 * 1024;
+const retryAfter = 50;
+/** Milliseconds that a stalled reader may hold up the end. */
+const closePatience = 2_000;
 
-type Destination = ReturnType<typeof destination>;
+const writeBytes = promisify(write);
 
 export class LineSink implements AsyncDisposable {
-  readonly #destination: Destination;
+  #fd: number;
   readonly #file: string | undefined;
+  readonly #gather: number;
+  readonly #limit: number;
+  readonly #onLost: (lines: number) => void;
+  #waiting = "";
+  #timer: NodeJS.Timeout | undefined;
+  /** The write under way and its size; lines that come meanwhile wait. */
+  #writing: Promise<void> | undefined;
+  #written = 0;
+  /** Opened by reopen() while a write was under way. */
+  #next: number | undefined;
+  #giveUpAt = Infinity;
 
   /** @throws KesError FileUnreadable when the file cannot be opened for appending */
-  constructor({ to, gathered, onLost }: SinkOptions) {
+  constructor({ to, gather = 100, limit = 16 * 1024 * 1024, onLost }: SinkOptions) {
     this.#file = typeof to === "string" ? to : undefined;
-    if (this.#file !== undefined) probe(this.#file);
-    this.#destination = destination({
-      dest: to,
-      sync: false,
-      mode: 0o600,
-      maxLength: maxWaiting,
-      ...(gathered ? { minLength: gatherBytes, periodicFlush: gatherMillis } : { minLength: 0 }),
-    });
-    const lost = onLost ?? ((): void => undefined);
-    this.#destination.on("drop", lost);
-    // Without a listener a failed write would end the process.
-    this.#destination.on("error", lost);
+    this.#fd = typeof to === "string" ? open(to) : to;
+    this.#gather = gather;
+    this.#limit = limit;
+    this.#onLost = onLost ?? ((): void => undefined);
   }
 
   /** `line` with its newline. Never blocks, never throws. */
   write(line: string): void {
-    this.#destination.write(line);
+    if (this.#waiting.length + this.#written + line.length > this.#limit) return this.#onLost(1);
+    this.#waiting += line;
+    if (this.#writing !== undefined) return;
+    if (this.#waiting.length >= batch) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), this.#gather);
   }
 
-  /** Opens the file anew, after something moved it away. Nothing to do for a descriptor. */
+  /**
+   * Opens the file anew, after something moved it away; nothing to do for a descriptor.
+   * @throws KesError FileUnreadable; the old file stays in use
+   */
   reopen(): void {
-    if (this.#file !== undefined) this.#destination.reopen();
+    if (this.#file === undefined) return;
+    const fd = open(this.#file);
+    if (this.#next !== undefined) closeSync(this.#next);
+    this.#next = fd;
+    if (this.#writing === undefined) this.#changeFile();
   }
 
-  /** Writes what waits before it returns: for the last moments of a process. */
+  /** Writes what waits before it returns, blocking: for the last moments of a process. */
   flush(): void {
+    const text = this.#take();
     try {
-      this.#destination.flushSync();
+      writeFileSync(this.#fd, text);
     } catch {
-      // Not open yet, or the reader is gone: nobody is left to tell.
+      this.#onLost(lines(text));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#destination, "close");
-    this.#destination.end();
-    await closed;
+    this.#giveUpAt = performance.now() + closePatience;
+    while (this.#writing !== undefined || this.#waiting !== "") {
+      if (this.#writing === undefined) this.#start();
+      await Promise.race([this.#writing, this.#patience()]);
+      if (performance.now() >= this.#giveUpAt) break;
+    }
+    if (this.#waiting !== "") this.#onLost(lines(this.#take()));
+    if (this.#file !== undefined && this.#writing === undefined) closeSync(this.#fd);
+  }
+
+  async #patience(): Promise<void> {
+    const left = this.#giveUpAt - performance.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, left)).unref());
+  }
+
+  #start(): void {
+    const text = this.#take();
+    if (text === "") return;
+    this.#written = text.length;
+    this.#writing = this.#writeAll(Buffer.from(text)).then(() => this.#finish());
+  }
+
+  #take(): string {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const text = this.#waiting;
+    this.#waiting = "";
+    return text;
+  }
+
+  #finish(): void {
+    this.#writing = undefined;
+    this.#written = 0;
+    if (this.#next !== undefined) this.#changeFile();
+    if (this.#waiting !== "")
+      this.#timer ??= setTimeout(() => this.#start(), this.#waiting.length >= batch ? 0 : this.#gather);
+  }
+
+  // Never rejects: what cannot be written is lost, and said so.
+  async #writeAll(bytes: Buffer): Promise<void> {
+    let at = 0;
+    while (at < bytes.length) {
+      try {
+        at += (await writeBytes(this.#fd, bytes, at, bytes.length - at, null)).bytesWritten;
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= this.#giveUpAt)
+          return this.#onLost(lines(bytes.toString("latin1", at)));
+        await new Promise((resolve) => setTimeout(resolve, retryAfter));
+      }
+    }
+  }
+
+  #changeFile(): void {
+    if (this.#next === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = this.#next;
+    this.#next = undefined;
   }
 }
 
-// The destination opens files later and reports failures as events; a server should not start with a log it cannot write.
-function probe(file: string): void {
+function open(file: string): number {
   try {
-    closeSync(openSync(file, "a", 0o600));
+    return openSync(file, "a", 0o600);
   } catch (error) {
     throw new KesError(
       "FileUnreadable",
@@ -81,4 +152,13 @@ function probe(file: string): void {
       },
     );
   }
+}
+
+// A pipe whose reader is slow; anything else will not get better by waiting.
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EAGAIN";
+}
+
+function lines(text: string): number {
+  return text.split("\n").length - 1;
 }

@@ -79,14 +79,14 @@ export class LabelledCounter implements Family {
   }
 
   /** `values` in the order of the labels. */
-  add(...values: readonly string[]): void {
+  add(values: readonly string[], amount = 1): void {
     const key = values.join("\0");
     let entry = this.#values.get(key);
     if (entry === undefined) {
       entry = { labels: labelsOf(this.#labels, values), value: 0 };
       this.#values.set(key, entry);
     }
-    entry.value++;
+    entry.value += amount;
   }
 
   samples(): readonly Sample[] {
