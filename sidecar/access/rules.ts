@@ -1,0 +1,35 @@
+// The patterns of one side of a policy, sorted by what they cost: exact paths are one look-up, prefixes one comparison
+// each, and only globs are matched. Exact and prefix patterns read alike in all readings (contract/pattern.ts), so the
+// two sides differ in how globs match alone.
+import { compilePattern } from "../contract/pattern.ts";
+import type { Pattern } from "../contract/pattern.ts";
+
+export interface Rules {
+  /** The text of a rule that matches the path. */
+  find(path: string): string | undefined;
+}
+
+/** @throws Error naming the bad pattern */
+export function compileRules(side: "allow" | "deny", patterns: readonly string[]): Rules {
+  const compiled = patterns.map((text) => compilePattern(text));
+  const exact = new Set(compiled.filter((pattern) => pattern.kind === "exact").map((pattern) => pattern.stem));
+  const prefixes = compiled.filter((pattern) => pattern.kind === "prefix");
+  const globs = compiled.filter((pattern) => pattern.kind === "glob");
+  const matches = side === "allow" ? matchesAllow : matchesDeny;
+  return {
+    find(path) {
+      if (exact.has(path)) return path;
+      for (const prefix of prefixes) if (path.startsWith(prefix.stem)) return prefix.text;
+      for (const glob of globs) if (matches(glob, path)) return glob.text;
+      return undefined;
+    },
+  };
+}
+
+function matchesAllow(pattern: Pattern, path: string): boolean {
+  return pattern.matchesAllow(path);
+}
+
+function matchesDeny(pattern: Pattern, path: string): boolean {
+  return pattern.matchesDeny(path);
+}
