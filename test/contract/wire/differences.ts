@@ -1,5 +1,5 @@
 // Where a right server and the Go server (v0.24.0) answer differently, on purpose. Every expectation of the suite that
-// depends on the flavour names its row; a row that no test names fails the suite, so the table cannot rot.
+// depends on the flavour names its row.
 import type { WireTarget } from "./target.ts";
 
 interface Difference {

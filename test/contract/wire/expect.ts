@@ -34,10 +34,10 @@ export function expectDate(answer: Answer): void {
 /** 200, compact JSON, one newline at its end; returns the value. */
 export function expectJson(answer: Answer): unknown {
   assert.equal(answer.status, 200, answer.text);
-  assert.deepEqual(endToEnd(answer), {
-    "content-type": "application/json",
-    "content-length": String(answer.body.length),
-  });
+  // A long answer may come without a declared length: Go declares what fits its buffer of two kilobytes.
+  const { "content-length": length = "", ...rest } = endToEnd(answer);
+  assert.deepEqual(rest, { "content-type": "application/json" });
+  if (answer.body.length <= 2048 || length !== "") assert.equal(length, String(answer.body.length));
   const value: unknown = JSON.parse(answer.text);
   assert.equal(answer.text, `${escaped(JSON.stringify(value))}\n`, "the JSON is compact and ends in one newline");
   expectDate(answer);

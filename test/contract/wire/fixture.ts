@@ -33,6 +33,18 @@ export class Fixture {
     return client;
   }
 
+  /** Runs `use` with a client of its own: for requests after which a server may close the connection. */
+  async fresh<T>(use: (client: WireClient) => Promise<T>, credentials: Credentials = this.target.admin): Promise<T> {
+    await using client = wireClient(this.protocol, this.target.url, credentials);
+    return await use(client);
+  }
+
+  /** The same without a client certificate. */
+  async without<T>(use: (client: WireClient) => Promise<T>): Promise<T> {
+    await using client = wireClient(this.protocol, this.target.url, undefined);
+    return await use(client);
+  }
+
   /** A key name of this run; whatever stands under it at the end is deleted. */
   name(suffix: string): string {
     const name = this.prefix + suffix;

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { apiKeyCertificate } from "../../support/certificates.ts";
 import { identityOfPem, stranger } from "./identity-of-pem.ts";
+import { readerPolicy } from "./policy.ts";
 import type { Credentials, WireTarget } from "./target.ts";
 import { wireConformance } from "../wire.ts";
 
@@ -16,9 +17,7 @@ const help = `Usage: node test/contract/wire/main.ts --server URL (--api-key KEY
   --protocol h1|h2      only one of the two
 
 The policy, for --reader-api-key:
-  wire-reader:
-    allow: [/v1/status, /v1/key/create/wire-*, /v1/key/describe/wire-*, /v1/key/generate/wire-*, /v1/key/delete/wire-*]
-    deny: [/v1/key/generate/wire-*-denied, /v1/key/delete/wire-denied*]
+${JSON.stringify(readerPolicy, undefined, 2)}
 `;
 
 const { values } = parseArgs({
