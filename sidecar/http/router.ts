@@ -17,8 +17,8 @@ export interface Snapshot<State> {
 /** What the router asks of the server around it. */
 export interface Gate<State> {
   snapshot(): Snapshot<State>;
-  /** The effective identity; empty when there is none and `route` allows that. @throws KesError Certificate… */
-  identify(exchange: Exchange, route: Route<State>, state: State): string;
+  /** Who asks; an empty identity when there is none and `route` allows that. @throws KesError Certificate… */
+  identify(exchange: Exchange, route: Route<State>, state: State): Caller;
   /** @throws KesError NotAllowed */
   authorize(identity: string, path: string, state: State): void;
   /** Turns whatever was thrown into the answer of reference 2.3, and logs what deserves a line. */
@@ -28,11 +28,18 @@ export interface Gate<State> {
   finish(request: Finished): void;
 }
 
+/** Whom a request counts as: the peer, or the client that a TLS proxy speaks for. */
+export interface Caller {
+  readonly identity: string;
+  /** IP address, for the audit log. */
+  readonly address: string;
+}
+
 /** A request as audit and metrics see it. */
 export interface Finished {
   readonly method: string;
   readonly path: string;
-  readonly address: string;
+  address: string;
   identity: string;
   /** 0 until decided. 499: the client left. 504: the route's deadline cut it. */
   status: number;
@@ -158,8 +165,10 @@ class Pass<State> implements Call<State> {
 
   #authenticate(): void {
     const { route, state } = this;
-    this.identity = this.#gate.identify(this.#exchange, route, state);
-    this.#request.identity = this.identity;
+    const { identity, address } = this.#gate.identify(this.#exchange, route, state);
+    this.identity = identity;
+    this.#request.identity = identity;
+    this.#request.address = address;
     if (route.auth === "policy") this.#gate.authorize(this.identity, this.path, state);
   }
 

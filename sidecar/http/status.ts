@@ -39,7 +39,7 @@ const entries: Partial<Record<ErrorCode, Entry>> = {
     legacy: "prohibited by policy",
   },
   PolicyNotFound: { status: 404, message: "policy does not exist" },
-  PolicyExists: { status: 409, message: "policy already exists" },
+  PolicyExists: { status: 409 },
   IdentityNotFound: { status: 404, message: "identity does not exist" },
   IdentityInvalid: { status: 400 },
   SelfAssignment: { status: 403 },

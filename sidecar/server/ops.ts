@@ -46,7 +46,9 @@ export class OpsPort implements AsyncDisposable {
 
   get address(): Address {
     const bound = this.#server.address();
-    return typeof bound === "object" && bound !== null ? { host: bound.address, port: bound.port } : { host: "", port: 0 };
+    return typeof bound === "object" && bound !== null
+      ? { host: bound.address, port: bound.port }
+      : { host: "", port: 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

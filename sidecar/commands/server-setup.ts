@@ -1,0 +1,39 @@
+// Everything a server needs from its files, read and checked together: configuration and TLS material.
+import { resolve } from "node:path";
+import { loadConfig } from "../config/load.ts";
+import { readConfigFile } from "../config/read-file.ts";
+import { renderNotes } from "../config/problem.ts";
+import type { Config } from "../contract/config.ts";
+import { KesError } from "../errors.ts";
+import { loadTls } from "../server/tls.ts";
+import type { TlsMaterial } from "../server/tls.ts";
+import type { Environment } from "./environment.ts";
+import type { ServerOptions } from "./server-options.ts";
+
+export interface Setup {
+  readonly config: Config;
+  readonly material: TlsMaterial;
+  /** One line each: what is worth knowing about the configuration. */
+  readonly notes: readonly string[];
+  /** What a reload watches. */
+  readonly files: readonly string[];
+  /** Only in development mode. */
+  readonly apiKey: string | undefined;
+}
+
+/** @throws ConfigError | KesError FileUnreadable | PemInvalid | UsageInvalid */
+export async function loadSetup(options: ServerOptions, environment: Environment): Promise<Setup> {
+  const path = resolve(environment.cwd, configPath(options));
+  const text = await readConfigFile(path);
+  const { allowUnknownKeys } = options;
+  const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
+  const material = await loadTls(config.tls);
+  const lines = renderNotes(notes, path).split("\n");
+  return { config, material, notes: lines, files: [path, ...material.files], apiKey: undefined };
+}
+
+function configPath({ config }: ServerOptions): string {
+  if (config !== undefined && config !== "") return config;
+  const hint = "name one with --config, make one with 'kes init', or try 'kes server --dev'";
+  throw new KesError("UsageInvalid", `no configuration file given: ${hint}. See 'kes server --help'`);
+}

@@ -1,0 +1,117 @@
+// `kes server`: from a configuration file (or --dev) to a running server, and what happens to it until a signal ends it:
+// SIGHUP and changed files reload, SIGINT and SIGTERM stop. `--check` stops after reading.
+import { messageOf } from "../errors.ts";
+import { watchFiles } from "../config/watch.ts";
+import type { FileWatch } from "../config/watch.ts";
+import { Server } from "../server/server.ts";
+import { printBanner } from "./banner.ts";
+import { checkConfig } from "./check-config.ts";
+import { devSetup } from "./dev-setup.ts";
+import type { Environment } from "./environment.ts";
+import { loadSetup } from "./server-setup.ts";
+import type { Setup } from "./server-setup.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { Terminal } from "./terminal.ts";
+import { programVersion } from "./version.ts";
+
+/** Runs until it is told to stop. @returns the exit code */
+export async function runServer(options: ServerOptions, environment: Environment): Promise<number> {
+  if (options.check) return checkConfig(options, environment);
+  const setup = options.dev ? await devSetup(options) : await loadSetup(options, environment);
+  const { config, material, apiKey } = setup;
+  const stderrIsTerminal = environment.stderr.isTTY === true;
+  const places = { stdout: 1, stderr: 2, readable: stderrIsTerminal };
+  const release = { version: programVersion(), commit: "<unknown>" };
+  const server = await Server.start({ config, material, places, ...release });
+  try {
+    for (const note of setup.notes) server.log.warn({ note }, "configuration note");
+    const { address, opsAddress, storeLabel } = server;
+    if (!options.quiet) {
+      printBanner(environment, { config, storeLabel, address, opsAddress, apiKey });
+    }
+    options.onReady?.();
+    await untilStopped(server, setup, options, environment);
+    if (!options.quiet) new Terminal(environment).line("\n=> Stopping server... Goodbye.");
+    return 0;
+  } finally {
+    await server[Symbol.asyncDispose]();
+  }
+}
+
+async function untilStopped(
+  server: Server,
+  setup: Setup,
+  options: ServerOptions,
+  environment: Environment,
+): Promise<void> {
+  const reloader = new Reloader(server, setup, options, environment);
+  const returns: (() => void)[] = [];
+  try {
+    await new Promise<void>((resolve) => {
+      returns.push(environment.onSignal("SIGINT", resolve), environment.onSignal("SIGTERM", resolve));
+      returns.push(environment.onSignal("SIGHUP", () => void reloader.onSignal()));
+    });
+  } finally {
+    for (const giveBack of returns) giveBack();
+    await reloader[Symbol.asyncDispose]();
+  }
+}
+
+/** Reads the configuration again and gives it to the server; watches every file that it came from. */
+class Reloader implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #options: ServerOptions;
+  readonly #environment: Environment;
+  #watch: FileWatch | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(server: Server, setup: Setup, options: ServerOptions, environment: Environment) {
+    this.#server = server;
+    this.#options = options;
+    this.#environment = environment;
+    this.#watchFiles(setup);
+  }
+
+  /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
+  async onSignal(): Promise<void> {
+    this.#environment.stderr.write("SIGHUP signal received. Reloading configuration...\n");
+    this.#server.reopenLogs();
+    if (await this.reload("SIGHUP")) {
+      this.#environment.stdout.write("=> Reloading configuration after SIGHUP signal completed.\n");
+    }
+  }
+
+  /** One at a time. @returns whether the new configuration is in use */
+  reload(cause: string): Promise<boolean> {
+    const done = this.#running.then(() => this.#reloadNow(cause));
+    this.#running = done.then(() => undefined);
+    return done;
+  }
+
+  async #reloadNow(cause: string): Promise<boolean> {
+    if (this.#options.dev) return true;
+    const { log } = this.#server;
+    try {
+      const setup = await loadSetup(this.#options, this.#environment);
+      await this.#server.reload(setup.config, setup.material);
+      this.#server.reloaded("success");
+      log.info({ cause }, "configuration reloaded");
+      await this.#watch?.[Symbol.asyncDispose]();
+      this.#watchFiles(setup);
+      return true;
+    } catch (error) {
+      this.#server.reloaded("failure");
+      log.error({ cause, reason: messageOf(error), err: error }, "reload failed, the former configuration stays");
+      return false;
+    }
+  }
+
+  #watchFiles({ files }: Setup): void {
+    if (files.length === 0) return;
+    this.#watch = watchFiles(files, async (changed) => void (await this.reload(`changed: ${changed.join(", ")}`)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,61 @@
+// One generation of everything a request may see, built whole from one configuration. A reload builds the next one and
+// swaps; when nothing about the key store changed, the store and its cache live on, so that a reload during an outage
+// does not cost the cached keys.
+import { isDeepStrictEqual } from "node:util";
+import { buildAccess } from "../access/access.ts";
+import type { AccessSource } from "../access/assignments.ts";
+import type { Overlay } from "../access/overlay.ts";
+import { buildRoutes } from "../api/routes.ts";
+import type { Services, ServerState } from "../api/state.ts";
+import type { Config } from "../contract/config.ts";
+import { RouteTable } from "../http/route-table.ts";
+import type { Snapshot } from "../http/router.ts";
+import { KeyService } from "../keys/key-service.ts";
+import type { KeyEvent } from "../keys/key-event.ts";
+import { openKeystore } from "../keystore/open.ts";
+
+export interface GenerationContext {
+  readonly services: Services;
+  readonly startedAt: string;
+  readonly onKeyEvent: (event: KeyEvent) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/** What a generation keeps open. */
+export interface OpenStore {
+  readonly keys: KeyService;
+  readonly label: string;
+}
+
+/** Opens the configured store and reads nothing from it yet. */
+export async function openStore(config: Config, context: GenerationContext): Promise<OpenStore> {
+  const store = await openKeystore(config.keystore, { onWarning: context.onWarning });
+  const keys = new KeyService({ store, cache: config.cache, policy: config.store, onEvent: context.onKeyEvent });
+  return { keys, label: store.label };
+}
+
+/** True when `next` can go on with the store that `current` opened. */
+export function sameStore(current: Config, next: Config): boolean {
+  return isDeepStrictEqual(current.keystore, next.keystore);
+}
+
+/** Creates the predefined keys that are missing, as the admin. */
+export async function ensureKeys(config: Config, keys: KeyService, signal: AbortSignal): Promise<void> {
+  for (const name of config.keys) await keys.ensure(name, { createdBy: config.admin }, signal);
+}
+
+export function accessSource({ admin, policies, tls }: Config): AccessSource {
+  return { admin, policies, proxies: tls.proxy.identities };
+}
+
+/** @throws KesError ConfigInvalid */
+export function snapshotOf(
+  config: Config,
+  keys: KeyService,
+  overlay: Overlay,
+  { startedAt, services }: GenerationContext,
+): Snapshot<ServerState> {
+  const access = buildAccess({ ...accessSource(config), overlay, startedAt });
+  const state = { config, access, keys, startedAt };
+  return { state, routes: new RouteTable(buildRoutes(config.api, services)) };
+}

@@ -1,0 +1,268 @@
+// A running KES server: the listener, the current snapshot, the ops port and the logs, and the three things that happen
+// to them: start, reload, stop (pictures in docs/architecture.md). Whatever a reload needs is parsed, opened and checked
+// before the one assignment that swaps it in; any error leaves everything as it was.
+import { X509Certificate } from "node:crypto";
+import { Overlay } from "../access/overlay.ts";
+import { peerIdentity } from "../access/peer.ts";
+import type { TlsProxy } from "../access/peer.ts";
+import type { Services, ServerState } from "../api/state.ts";
+import type { Address, Config } from "../contract/config.ts";
+import { isKesError } from "../errors.ts";
+import type { Peer } from "../http/exchange.ts";
+import { Router } from "../http/router.ts";
+import type { Snapshot } from "../http/router.ts";
+import type { KeyEvent } from "../keys/key-event.ts";
+import { Metrics } from "../metrics.ts";
+import { systemFigures } from "../metrics/system.ts";
+import { ServerGate } from "./gate.ts";
+import { accessSource, ensureKeys, openStore, sameStore, snapshotOf } from "./generation.ts";
+import type { GenerationContext, OpenStore } from "./generation.ts";
+import { Listener } from "./listener.ts";
+import { Logs } from "./logs.ts";
+import type { LogPlaces } from "./logs.ts";
+import { OpsPort } from "./ops.ts";
+import type { TlsMaterial } from "./tls.ts";
+import { isTrusted, rootsOf } from "./trust.ts";
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly material: TlsMaterial;
+  readonly places: LogPlaces;
+  readonly version: string;
+  readonly commit: string;
+}
+
+export class Server implements AsyncDisposable {
+  readonly #started = performance.now();
+  readonly #metrics: Metrics;
+  readonly #logs: Logs;
+  readonly #context: GenerationContext;
+  readonly #material: TlsMaterial;
+  #config: Config;
+  #overlay: Overlay;
+  #proxy: TlsProxy;
+  #store: OpenStore | undefined;
+  #snapshot: Snapshot<ServerState> | undefined;
+  #listener: Listener | undefined;
+  #ops: OpsPort | undefined;
+  #reloading: Promise<void> = Promise.resolve();
+
+  private constructor({ config, material, places, version, commit }: ServerOptions) {
+    this.#config = config;
+    this.#material = material;
+    this.#overlay = Overlay.over(accessSource(config));
+    this.#proxy = proxyOf(config, material);
+    const uptime = (): number => performance.now() - this.#started;
+    this.#metrics = new Metrics({ version, commit, uptime, system: systemFigures });
+    this.#logs = new Logs(config.log, places, this.#metrics);
+    const { log, auditEvents, errorEvents } = this.#logs;
+    const services: Services = {
+      version,
+      commit,
+      uptime,
+      system: systemFigures,
+      metrics: this.#metrics,
+      auditEvents,
+      errorEvents,
+      log,
+      updateOverlay: (change) => this.#updateOverlay(change),
+    };
+    this.#context = {
+      services,
+      startedAt: localTimestamp(new Date()),
+      onKeyEvent: (event) => this.#onKeyEvent(event),
+      onWarning: (message) => log.warn({ message }, "key store warning"),
+    };
+  }
+
+  /** @throws KesError of the store, the listener or the logs; nothing stays open then */
+  static async start(options: ServerOptions): Promise<Server> {
+    const server = new Server(options);
+    try {
+      await server.#open();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get address(): Address {
+    return this.#listener?.address ?? this.#config.address;
+  }
+
+  get opsAddress(): Address | undefined {
+    return this.#ops?.address;
+  }
+
+  get storeLabel(): string {
+    return this.#store?.label ?? "";
+  }
+
+  get log(): Logs["log"] {
+    return this.#logs.log;
+  }
+
+  async #open(): Promise<void> {
+    const config = this.#config;
+    this.#store = await openStore(config, this.#context);
+    await ensureKeys(config, this.#store.keys, AbortSignal.timeout(60_000));
+    this.#snapshot = snapshotOf(config, this.#store.keys, this.#overlay, this.#context);
+    this.#metrics.watchCache(() => this.#current.state.keys.stats());
+    this.#metrics.certificateExpires(this.#material.notAfter);
+    const { metrics } = this.#context.services;
+    const { audit, log } = this.#logs;
+    const gate = new ServerGate({ snapshot: () => this.#current, proxy: () => this.#proxy, metrics, audit, log });
+    const router = new Router(gate);
+    this.#listener = await Listener.open({
+      address: config.address,
+      material: this.#material,
+      certificateRequired: !opensApis(config),
+      serve: (exchange) => router.serve(exchange),
+      isKnown: (peer) => this.#isKnown(peer),
+      events: {
+        failed: (ip, reason) => this.#handshakeFailed(ip, reason),
+        opened: () => metrics.connectionOpened(),
+        closed: () => metrics.connectionClosed(),
+      },
+    });
+    if (config.ops.address !== undefined) this.#ops = await this.#openOps(config.ops.address);
+  }
+
+  get #current(): Snapshot<ServerState> {
+    if (this.#snapshot === undefined) throw new Error("the server has no snapshot yet");
+    return this.#snapshot;
+  }
+
+  /**
+   * Swaps in another configuration. Reloads run one after the other.
+   * @throws whatever is wrong with it; the server then goes on as before
+   */
+  reload(config: Config, material: TlsMaterial): Promise<void> {
+    const next = this.#reloading.then(() => this.#swap(config, material));
+    this.#reloading = next.catch(() => undefined);
+    return next;
+  }
+
+  async #swap(config: Config, material: TlsMaterial): Promise<void> {
+    const current = this.#store;
+    const keepStore = current !== undefined && sameStore(this.#config, config);
+    const store = keepStore ? current : await openStore(config, this.#context);
+    try {
+      await ensureKeys(config, store.keys, AbortSignal.timeout(60_000));
+      const overlay = Overlay.over(accessSource(config), this.#overlay);
+      const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
+      await this.#logs.apply(config.log);
+      if (keepStore) store.keys.reconfigure(config.cache, config.store);
+      this.#listener?.update(material, !opensApis(config));
+      this.#snapshot = snapshot;
+      this.#overlay = overlay;
+      this.#proxy = proxyOf(config, material);
+    } catch (error) {
+      if (!keepStore) await store.keys[Symbol.asyncDispose]();
+      throw error;
+    }
+    if (!keepStore && current !== undefined) this.#retire(current, this.#config);
+    this.#config = config;
+    this.#store = store;
+    this.#metrics.certificateExpires(material.notAfter);
+  }
+
+  // Every request that can hold a key service has a deadline, so after the longest one nobody uses the old store.
+  #retire(store: OpenStore, config: Config): void {
+    const timeouts = [15_000, ...[...config.api.routes.values()].map(({ timeout }) => timeout ?? 0)];
+    setTimeout(
+      () => {
+        store.keys[Symbol.asyncDispose]().catch((error: unknown) => {
+          this.log.warn({ err: error }, "closing the former key store failed");
+        });
+      },
+      Math.max(...timeouts),
+    ).unref();
+  }
+
+  /** For a rotated log file. */
+  reopenLogs(): void {
+    this.#logs.reopen();
+  }
+
+  reloaded(result: "success" | "failure"): void {
+    this.#metrics.reloaded(result);
+  }
+
+  #updateOverlay(change: (overlay: Overlay) => Overlay): void {
+    const overlay = change(this.#overlay);
+    const { config, keys } = this.#current.state;
+    this.#snapshot = snapshotOf(config, keys, overlay, this.#context);
+    this.#overlay = overlay;
+  }
+
+  #isKnown(peer: Peer): boolean {
+    try {
+      return this.#current.state.access.roleOf(peerIdentity(peer)) !== undefined;
+    } catch (error) {
+      if (isKesError(error)) return false;
+      throw error;
+    }
+  }
+
+  #handshakeFailed(ip: string, reason: string): void {
+    this.#metrics.connectionRefused("handshake");
+    this.log.info({ ip, reason }, "connection failed");
+  }
+
+  #onKeyEvent(event: KeyEvent): void {
+    switch (event.kind) {
+      case "store-call":
+        return this.#metrics.storeOperation(event.operation, event.seconds, event.code);
+      case "store-offline":
+        return this.log.error({ reason: event.reason }, "key store is unreachable");
+      case "store-online":
+        return this.log.warn({ seconds: event.seconds }, "key store is reachable again");
+      case "offline-expired":
+        return this.log.error({ keys: event.keys }, "offline time is over, cached keys were dropped");
+      case "key-changed": {
+        const { name, before, after } = event;
+        return this.log.error({ name, before, after }, "key store holds another key under this name than before");
+      }
+    }
+  }
+
+  #openOps(address: Address): Promise<OpsPort> {
+    return OpsPort.open(address, {
+      startupProblem: () => (this.#listener === undefined ? "the key port is not bound yet" : undefined),
+      readinessProblem: () => (this.#store === undefined ? "the key store was not reached yet" : undefined),
+      metrics: () => Promise.resolve(this.#metrics.opsExposition("").body.toString()),
+    });
+  }
+
+  /** Refuses new requests, lets those in flight end within the grace, then closes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#logs.auditEvents.close();
+    this.#logs.errorEvents.close();
+    await this.#listener?.stop(this.#config.shutdown.grace);
+    await this.#ops?.[Symbol.asyncDispose]();
+    await this.#store?.keys[Symbol.asyncDispose]();
+    await this.#logs[Symbol.asyncDispose]();
+  }
+}
+
+function proxyOf(config: Config, material: TlsMaterial): TlsProxy {
+  const { header } = config.tls.proxy;
+  if (!material.verify) return { header };
+  const roots = rootsOf(material);
+  return { header, verify: (der) => isTrusted([new X509Certificate(der)], roots, Date.now()) };
+}
+
+function opensApis(config: Config): boolean {
+  return [...config.api.routes.values()].some(({ skipAuth }) => skipAuth);
+}
+
+// RFC 3339 with the local offset, as server-start timestamps are shown (reference 2.1).
+function localTimestamp(date: Date): string {
+  const minutes = -date.getTimezoneOffset();
+  if (minutes === 0) return date.toISOString();
+  const pad = (value: number): string => String(Math.floor(Math.abs(value))).padStart(2, "0");
+  const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, -1);
+  return `${local}${minutes < 0 ? "-" : "+"}${pad(minutes / 60)}:${pad(minutes % 60)}`;
+}
