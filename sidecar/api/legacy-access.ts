@@ -4,7 +4,7 @@ import { KesError } from "../errors.ts";
 import { emptyReply } from "../http/reply.ts";
 import type { Reply } from "../http/exchange.ts";
 import { fieldsOf } from "./bodies.ts";
-import { checkedName, identityName, policyName } from "./names.ts";
+import { checkedName, policyName } from "./names.ts";
 import type { ApiCall, Handler, Services } from "./state.ts";
 
 const invalidJson = "invalid json";
@@ -13,7 +13,8 @@ export function writePolicy({ updateOverlay, log }: Services): Handler {
   return (call) => {
     const name = policyName(call);
     const rules = readRules(call.body.bytes);
-    updateOverlay((overlay) => overlay.writePolicy(call.identity, name, rules));
+    const now = new Date().toISOString();
+    updateOverlay((overlay) => overlay.writePolicy(call.identity, { name, ...rules }, now));
     log.info({ policy: name, identity: call.identity }, "policy written");
     return emptyReply();
   };
@@ -45,15 +46,14 @@ export function assignIdentity(services: Services): Handler {
 }
 
 function assign({ updateOverlay, log }: Services, call: ApiCall, to: { policy: string; identity: string }): Reply {
-  const identity = checkedName("identity", to.identity);
-  updateOverlay((overlay) => overlay.assign(call.identity, to.policy, identity));
-  log.info({ policy: to.policy, assigned: identity, identity: call.identity }, "policy assigned");
+  updateOverlay((overlay) => overlay.assign(call.identity, to.identity, to.policy));
+  log.info({ policy: to.policy, assigned: to.identity, identity: call.identity }, "policy assigned");
   return emptyReply();
 }
 
 export function forgetIdentity({ updateOverlay, log }: Services): Handler {
   return (call) => {
-    const identity = identityName(call);
+    const identity = call.resource;
     updateOverlay((overlay) => overlay.forget(call.identity, identity));
     log.info({ forgotten: identity, identity: call.identity }, "identity forgotten");
     return emptyReply();

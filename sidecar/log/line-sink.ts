@@ -81,18 +81,15 @@ export class LineSink implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#giveUpAt = performance.now() + closePatience;
+    // A write that can be given up gets the time to say what it lost; one that blocks for good is left behind.
+    const end = this.#giveUpAt + 4 * retryAfter;
     while (this.#writing !== undefined || this.#waiting !== "") {
       if (this.#writing === undefined) this.#start();
-      await Promise.race([this.#writing, this.#patience()]);
-      if (performance.now() >= this.#giveUpAt) break;
+      await Promise.race([this.#writing, waitUntil(end)]);
+      if (performance.now() >= end) break;
     }
     if (this.#waiting !== "") this.#onLost(lines(this.#take()));
     if (this.#file !== undefined && this.#writing === undefined) closeSync(this.#fd);
-  }
-
-  async #patience(): Promise<void> {
-    const left = this.#giveUpAt - performance.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.max(1, left)).unref());
   }
 
   #start(): void {
@@ -138,6 +135,10 @@ export class LineSink implements AsyncDisposable {
     this.#fd = this.#next;
     this.#next = undefined;
   }
+}
+
+async function waitUntil(end: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(1, end - performance.now())).unref());
 }
 
 function open(file: string): number {

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { constants } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isKesError } from "../../../sidecar/errors.ts";
+import { LineSink } from "../../../sidecar/log/line-sink.ts";
+
+function directory(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "kes-sink-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500 && !condition(); tries++) await sleep(10);
+  assert.ok(condition(), "the condition was not met in 5 seconds");
+}
+
+describe("a line sink", () => {
+  test("appends lines in order, those that wait included when it is closed", async (t) => {
+    const file = join(directory(t), "audit.log");
+    const expected = Array.from({ length: 20_000 }, (_, at) => `line ${at} with é\n`).join("");
+    {
+      await using sink = new LineSink({ to: file });
+      for (const line of expected.split(/(?<=\n)/)) sink.write(line);
+    }
+    assert.equal(readFileSync(file, "utf8"), expected);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    {
+      await using sink = new LineSink({ to: file });
+      sink.write("later\n");
+    }
+    assert.equal(readFileSync(file, "utf8"), `${expected}later\n`);
+  });
+
+  test("writes a lone line within moments, without being asked", async (t) => {
+    const file = join(directory(t), "audit.log");
+    await using sink = new LineSink({ to: file });
+    sink.write("alone\n");
+    await until(() => readFileSync(file, "utf8") === "alone\n");
+  });
+
+  test("writes at once what waits when it is flushed", async (t) => {
+    const file = join(directory(t), "audit.log");
+    await using sink = new LineSink({ to: file, gather: 60_000 });
+    sink.write("1\n");
+    sink.write("2\n");
+    sink.flush();
+    assert.equal(readFileSync(file, "utf8"), "1\n2\n");
+  });
+
+  test("goes on in a new file after a rotation, losing no line", async (t) => {
+    const path = directory(t);
+    const file = join(path, "audit.log");
+    {
+      await using sink = new LineSink({ to: file, gather: 1 });
+      for (let at = 0; at < 3000; at++) {
+        sink.write(`${at} ${"x".repeat(50)}\n`);
+        if (at % 1000 !== 500) continue;
+        renameSync(file, join(path, `audit.${at}`));
+        sink.reopen();
+        sink.reopen();
+        await sleep(1);
+      }
+    }
+    const names = ["audit.500", "audit.1500", "audit.2500", "audit.log"];
+    const lines = names
+      .map((name) => readFileSync(join(path, name), "utf8"))
+      .join("")
+      .trimEnd()
+      .split("\n");
+    assert.deepEqual(
+      lines.map((line) => Number(line.split(" ")[0])),
+      Array.from({ length: 3000 }, (_, at) => at),
+    );
+  });
+
+  test("keeps the old file when the new one cannot be opened", async (t) => {
+    const path = directory(t);
+    const moved = `${path}-moved`;
+    t.after(() => rmSync(moved, { recursive: true, force: true }));
+    {
+      await using sink = new LineSink({ to: join(path, "audit.log") });
+      renameSync(path, moved);
+      assert.throws(
+        () => sink.reopen(),
+        (error) => isKesError(error, "FileUnreadable"),
+      );
+      sink.write("still here\n");
+    }
+    assert.equal(readFileSync(join(moved, "audit.log"), "utf8"), "still here\n");
+  });
+
+  test("refuses to start with a file it cannot write", (t) => {
+    const path = directory(t);
+    assert.throws(
+      () => new LineSink({ to: path }),
+      (error) => isKesError(error, "FileUnreadable"),
+    );
+  });
+
+  test("counts what a full device did not take, and goes on", { skip: !hasFullDevice() }, async () => {
+    let lost = 0;
+    {
+      await using sink = new LineSink({ to: "/dev/full", gather: 1, onLost: (lines) => (lost += lines) });
+      sink.write("1\n");
+      sink.write("2\n");
+      await until(() => lost === 2);
+      sink.write("3\n");
+      sink.flush();
+    }
+    assert.equal(lost, 3);
+  });
+
+  test("neither grows nor waits for ever when its reader stalls", { skip: process.platform === "win32" }, async (t) => {
+    const pipe = join(directory(t), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    t.after(() => {
+      closeSync(reader);
+      closeSync(writer);
+    });
+    let lost = 0;
+    const line = `${"x".repeat(999)}\n`;
+    const started = performance.now();
+    {
+      await using sink = new LineSink({ to: writer, limit: 1_000_000, onLost: (lines) => (lost += lines) });
+      for (let at = 0; at < 5000; at++) sink.write(line);
+      assert.ok(lost >= 4000, `${lost} of 5000 lines dropped at once`);
+    }
+    assert.ok(lost > 4800, `${lost} of 5000 lines lost in the end`);
+    assert.ok(performance.now() - started < 10_000);
+  });
+});
+
+function hasFullDevice(): boolean {
+  try {
+    return statSync("/dev/full").isCharacterDevice();
+  } catch {
+    return false;
+  }
+}
