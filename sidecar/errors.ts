@@ -10,6 +10,7 @@ export const catalogue = {
   KeyExists: "a key of that name is already in the key store",
   KeyCorrupt: "what the key store holds under that name is not a key this server can read",
   KeyMissing: "a key that is expected with a known fingerprint is not in the key store",
+  KeyChanged: "the key store holds another key under that name than the one expected",
   KeyNoHmac: "the key was stored by a release that made no HMAC key",
   KeyProtected: "the key is under delete protection",
   CipherUnsupported: "the cipher name is not one this server knows",

@@ -36,6 +36,7 @@ export class MessageKeys implements Disposable {
   // hashes over them take half the time of createHmac, which is the largest part of a request that can be saved.
   readonly #inner: Buffer;
   readonly #outer: Buffer;
+  #hchacha: HChaCha | undefined;
 
   /** @param secret 32 bytes; stays the caller's */
   constructor(secret: Secret) {
@@ -46,7 +47,7 @@ export class MessageKeys implements Disposable {
 
   /** The 32-byte key of the message with this 16-byte iv. Fresh bytes: the caller wipes them. */
   derive(cipher: Cipher, iv: Buffer): Buffer {
-    return cipher === "AES256" ? this.#hmac(iv) : hchacha20(this.#secret, iv);
+    return cipher === "AES256" ? this.#hmac(iv) : this.#hchacha20(iv);
   }
 
   #hmac(iv: Buffer): Buffer {
@@ -54,6 +55,15 @@ export class MessageKeys implements Disposable {
     // As text because `hash` returns a string faster than a Buffer. Without the secret the inner hash opens nothing.
     this.#outer.write(hash("sha256", this.#inner, "hex"), hashBlock, "hex");
     return hash("sha256", this.#outer, "buffer");
+  }
+
+  #hchacha20(iv: Buffer): Buffer {
+    this.#hchacha ??= loadHChaCha();
+    const key = words(this.#secret.reveal());
+    const out = new Uint32Array(8);
+    this.#hchacha(sigma, key, words(iv), out);
+    key.fill(0);
+    return Buffer.from(out.buffer);
   }
 
   [Symbol.dispose](): void {
@@ -68,22 +78,19 @@ function padded(secret: Secret, pad: number, room: number): Buffer {
   return block;
 }
 
-type ChaCha = { readonly hchacha: typeof hchacha };
+type HChaCha = typeof hchacha;
 
 const require = createRequire(import.meta.url);
+
+/** Loaded at first use, as few servers hold a ChaCha20 key; by `require` because the call must stay synchronous. */
+function loadHChaCha(): HChaCha {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` is untyped; this is the module's own type
+  const noble = require("@noble/ciphers/chacha.js") as { readonly hchacha: HChaCha };
+  return noble.hchacha;
+}
+
 // RFC 8439 section 2.3: the four constant words, "expand 32-byte k".
 const sigma = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
-
-function hchacha20(secret: Secret, iv: Buffer): Buffer {
-  // Loaded at first use, as few servers hold a ChaCha20 key; `require` because the call must stay synchronous.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` is untyped; this is the module's own type
-  const noble = require("@noble/ciphers/chacha.js") as ChaCha;
-  const key = words(secret.reveal());
-  const out = new Uint32Array(8);
-  noble.hchacha(sigma, key, words(iv), out);
-  key.fill(0);
-  return Buffer.from(out.buffer);
-}
 
 /** A copy of `bytes` as 32-bit words; @noble swaps on big-endian hosts itself. */
 function words(bytes: Buffer): Uint32Array {

@@ -59,3 +59,9 @@ function isDay(local: string, month: number, day: number): boolean {
 function fraction(nanos: number): string {
   return nanos === 0 ? "" : `.${String(nanos).padStart(9, "0").replace(/0+$/, "")}`;
 }
+
+/** @param wall milliseconds since 1970, of a clock that shows a year from 1 to 9999 */
+export function formatWallTime(wall: number): string {
+  const date = new Date(wall).toISOString();
+  return normalizeTimestamp(date) ?? date;
+}

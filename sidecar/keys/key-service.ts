@@ -1,0 +1,288 @@
+// Everything the server does with keys, over one key store: create, import, describe, list, delete, and use.
+//
+//   handler → KeyService ─ use ────→ KeyLoader → KeyCache         fresh: synchronous, no promise, no store
+//                  │                     └─────→ StoreCalls → Keystore
+//                  ├─ create, import ──→ KeyMaker → storeNewKey    write, read back, compare
+//                  └─ StoreMonitor  asks status; knows whether the store is away
+//
+// A created key does not enter the cache: its first use reads what the store holds, as every other server will.
+import type { CacheConfig, StoreConfig } from "../contract/config.ts";
+import { isKesError, KesError } from "../errors.ts";
+import type { Keystore, StoreStatus } from "../keystore/keystore.ts";
+import type { Secret } from "../secret.ts";
+import { CacheSweeper } from "./cache-sweeper.ts";
+import { keySize } from "./cipher.ts";
+import { decrypt, encrypt } from "./ciphertext.ts";
+import { systemClock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
+import { isProtected } from "./delete-protection.ts";
+import { assertFingerprint, describeKey } from "./key-description.ts";
+import type { KeyDescription } from "./key-description.ts";
+import type { KeyEvent } from "./key-event.ts";
+import { KeyLoader } from "./key-loader.ts";
+import { KeyMaker } from "./key-maker.ts";
+import type { KeyOrigin } from "./key-maker.ts";
+import { pageOf } from "./key-page.ts";
+import type { KeyPage } from "./key-page.ts";
+import type { Key } from "./key.ts";
+import { pooledRandom } from "./randomness.ts";
+import { isUnreachable, StoreCalls } from "./store-calls.ts";
+import { StoreMonitor } from "./store-monitor.ts";
+
+export type { KeyDescription } from "./key-description.ts";
+export type { KeyEvent } from "./key-event.ts";
+export type { KeyPage } from "./key-page.ts";
+
+export interface KeyServiceOptions {
+  /** Taken over: closed with the service. */
+  readonly store: Keystore;
+  readonly cache: CacheConfig;
+  readonly policy: StoreConfig;
+  readonly onEvent?: (event: KeyEvent) => void;
+  readonly clock?: Clock;
+  /** 0 to 1, for jitter. */
+  readonly chance?: () => number;
+}
+
+export interface DataKey {
+  readonly plaintext: Buffer;
+  readonly ciphertext: Buffer;
+}
+
+export interface KeyStats {
+  readonly size: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly loads: number;
+  readonly loadErrors: number;
+  readonly oldestAgeSeconds: number;
+  readonly offline: boolean;
+  /** How long cached keys serve, or would serve, with the store away; 0 when `cache.offline` is off. */
+  readonly offlineBudgetSeconds: number;
+}
+
+type SignalSource = () => AbortSignal;
+
+export class KeyService implements AsyncDisposable {
+  readonly #store: Keystore;
+  readonly #calls: StoreCalls;
+  readonly #monitor: StoreMonitor;
+  readonly #loader: KeyLoader;
+  readonly #sweeper: CacheSweeper;
+  readonly #clock: Clock;
+  readonly #random = pooledRandom();
+  readonly #maker: KeyMaker;
+  #cache: CacheConfig;
+  #policy: StoreConfig;
+
+  constructor({
+    store,
+    cache,
+    policy,
+    onEvent = ignore,
+    clock = systemClock,
+    chance = Math.random,
+  }: KeyServiceOptions) {
+    this.#store = store;
+    this.#cache = cache;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#calls = new StoreCalls(store, clock, onEvent);
+    const onChange = (): void => {
+      this.#sweeper.storeChanged();
+    };
+    this.#maker = new KeyMaker(this.#calls, clock);
+    this.#monitor = new StoreMonitor({ calls: this.#calls, clock, onEvent, onChange, chance });
+    this.#loader = new KeyLoader({ calls: this.#calls, clock, monitor: this.#monitor, onEvent });
+    this.#sweeper = new CacheSweeper({ cache: this.#loader.cache, monitor: this.#monitor, clock, onEvent });
+    this.reconfigure(cache, policy);
+  }
+
+  /** Applies new settings to the keys in memory and to requests from now on. */
+  reconfigure(cache: CacheConfig, policy: StoreConfig): void {
+    this.#cache = cache;
+    this.#policy = policy;
+    this.#loader.configure(cache, policy.strict);
+    this.#sweeper.configure(cache);
+    this.#monitor.watch(policy.strict);
+  }
+
+  /** True while the key store is taken for away. */
+  get offline(): boolean {
+    return this.#monitor.offline;
+  }
+
+  /** @throws KesError KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed */
+  async create(name: string, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
+    const { requireAtomicCreate: requireAtomic } = this.#policy;
+    await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic }));
+  }
+
+  /**
+   * Stores a key whose 32 secret bytes come from elsewhere.
+   * @param secret taken over
+   * @throws KesError KeySizeInvalid | KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed
+   */
+  async import(name: string, secret: Secret, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
+    const { requireAtomicCreate: requireAtomic } = this.#policy;
+    await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic, secret }));
+  }
+
+  /**
+   * Sees to it that a predefined key exists.
+   * @param expected with a fingerprint the key is never created (decisions K4)
+   * @throws KesError KeyMissing | KeyChanged, and what create and get throw except KeyExists
+   */
+  async ensure(
+    name: string,
+    expected: KeyOrigin & { readonly fingerprint?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<KeyDescription> {
+    const found = await this.#find(name, signal);
+    if (found) return assertFingerprint(found, expected.fingerprint);
+    if (expected.fingerprint !== undefined) {
+      const text = `key '${name}' with fingerprint ${expected.fingerprint} is not in the key store: restore it`;
+      throw new KesError("KeyMissing", text);
+    }
+    await this.create(name, expected, signal).catch((error: unknown) => {
+      if (!isKesError(error, "KeyExists")) throw error;
+    });
+    return this.describe(name, signal);
+  }
+
+  /** @throws KesError KeyProtected | KeyNotFound | StoreUnreachable | StoreFailed */
+  async delete(name: string, signal: AbortSignal): Promise<void> {
+    if (isProtected(this.#policy.deleteProtection, name)) {
+      const text = `key '${name}' is under delete protection: change store.deleteProtection to delete it`;
+      throw new KesError("KeyProtected", text);
+    }
+    try {
+      await this.#watched(this.#calls.delete(name, signal));
+      this.#loader.forget(name);
+    } catch (error) {
+      this.#deleteFailed(name, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Names that start with `prefix`, in byte order, about 1 MB of JSON at a time.
+   * @throws KesError StoreUnreachable | StoreFailed
+   */
+  async list(prefix: string, { after }: { after?: string }, signal: AbortSignal): Promise<KeyPage> {
+    return pageOf(await this.#watched(this.#calls.list(prefix, signal)), after);
+  }
+
+  /**
+   * The key itself; not a promise when it is cached.
+   * @param signal asked for only when the store has to be
+   * @throws KesError KeyNotFound | KeyCorrupt | StoreUnreachable | StoreFailed
+   */
+  get(name: string, signal: SignalSource): Key | Promise<Key> {
+    return this.#loader.get(name, signal);
+  }
+
+  /** As `get`, what may be shown of the key. */
+  describe(name: string, signal: AbortSignal): KeyDescription | Promise<KeyDescription> {
+    const key = this.get(name, () => signal);
+    return key instanceof Promise ? key.then((found) => describeKey(name, found)) : describeKey(name, key);
+  }
+
+  /** A fresh 32-byte data key, plain and encrypted. Throws as `get`. */
+  generate(name: string, context: Uint8Array, signal: SignalSource): DataKey | Promise<DataKey> {
+    const key = this.get(name, signal);
+    return key instanceof Promise ? key.then((found) => this.#dataKey(found, context)) : this.#dataKey(key, context);
+  }
+
+  /** @returns the ciphertext. Throws as `get`. */
+  encrypt(name: string, plaintext: Uint8Array, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
+    const run = (key: Key): Buffer => encrypt(key, plaintext, context, this.#random);
+    const key = this.get(name, signal);
+    return key instanceof Promise ? key.then(run) : run(key);
+  }
+
+  /**
+   * @returns the plaintext
+   * @throws KesError DecryptFailed, and as `get`
+   */
+  decrypt(name: string, ciphertext: Buffer, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
+    const key = this.get(name, signal);
+    if (key instanceof Promise) return key.then((found) => decrypt(found, ciphertext, context));
+    return decrypt(key, ciphertext, context);
+  }
+
+  /**
+   * HMAC-SHA-256 of `message`, 32 bytes.
+   * @throws KesError KeyNoHmac, and as `get`
+   */
+  hmac(name: string, message: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
+    const key = this.get(name, signal);
+    return key instanceof Promise ? key.then((found) => found.authenticate(message)) : key.authenticate(message);
+  }
+
+  /**
+   * Asks the store, unless it is already known to be away.
+   * @throws KesError StoreUnreachable | StoreFailed
+   */
+  async status(signal: AbortSignal): Promise<StoreStatus> {
+    if (this.#monitor.offline) throw this.#monitor.offlineError();
+    return this.#watched(this.#calls.status({ signal }));
+  }
+
+  stats(): KeyStats {
+    const now = this.#clock.monotonic();
+    const { cache, counts } = this.#loader;
+    return {
+      ...counts,
+      size: cache.size,
+      oldestAgeSeconds: cache.oldestAge(now) / 1000,
+      offline: this.#monitor.offline,
+      offlineBudgetSeconds: Math.max(0, this.#cache.offline - (now - (this.#monitor.offlineSince ?? now))) / 1000,
+    };
+  }
+
+  /** Closes the store. Requests must have ended: the keys in memory are wiped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#monitor[Symbol.dispose]();
+    this.#sweeper[Symbol.dispose]();
+    this.#loader[Symbol.dispose]();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  #dataKey(key: Key, context: Uint8Array): DataKey {
+    const plaintext = Buffer.allocUnsafe(keySize);
+    this.#random(plaintext, 0, keySize);
+    return { plaintext, ciphertext: encrypt(key, plaintext, context, this.#random) };
+  }
+
+  /** Lets the monitor learn from a call's outcome. */
+  async #watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      const result = await call;
+      this.#monitor.succeeded();
+      return result;
+    } catch (error) {
+      if (isUnreachable(error)) await this.#monitor.failed(error);
+      throw error;
+    }
+  }
+
+  #deleteFailed(name: string, error: unknown): void {
+    if (isKesError(error, "KeyNotFound")) this.#loader.forget(name);
+    // It may have been deleted all the same: the next use asks the store.
+    else this.#loader.cache.suspect(name);
+  }
+
+  async #find(name: string, signal: AbortSignal): Promise<KeyDescription | undefined> {
+    try {
+      return await this.describe(name, signal);
+    } catch (error) {
+      if (isKesError(error, "KeyNotFound")) return undefined;
+      throw error;
+    }
+  }
+}
+
+function ignore(): void {
+  // Nobody listens.
+}
