@@ -72,7 +72,8 @@ const noFinding = { found: undefined, expected: undefined, nearest: undefined };
 function syntaxMessage(error: { readonly code: string; readonly message: string }, rest: string): string {
   if (error.code === "DUPLICATE_KEY") return `the key ${/^[^:\n]*/.exec(rest)?.[0] ?? ""} is set twice; keep one`;
   if (error.code === "MULTIPLE_DOCS") return "the file holds more than one YAML document; keep one";
-  return `not valid YAML: ${error.message}`;
+  // The parser ends some messages with the text it met, which may be a secret.
+  return `not valid YAML: ${error.message.replace(/: ".*"$/s, "")}`;
 }
 
 export class Cursor {
@@ -109,9 +110,13 @@ export class Cursor {
     this.source.notes.push({ ...this.place, message });
   }
 
-  /** Reports that what stands here is not what is `expected`. */
-  mismatch(expected: string): void {
-    const found = this.kind === "text" ? JSON.stringify(this.written.slice(0, 80)) : `a ${this.kind}`;
+  /**
+   * Reports that what stands here is not what is `expected`. Text is quoted only where it can be no secret: where a
+   * word or a number is expected, not where somebody may have put a token one level too high.
+   */
+  mismatch(expected: string, quote = false): void {
+    const text = quote ? JSON.stringify(this.written.slice(0, 80)) : "text";
+    const found = this.kind === "text" ? text : `a ${this.kind}`;
     this.problem(`found ${found}, expected ${expected}`, { found, expected });
   }
 

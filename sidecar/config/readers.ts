@@ -37,7 +37,7 @@ export function scalar<T>(expected: string, parse: (text: string) => T | undefin
       }
       const text = at.text;
       const value = text === undefined ? undefined : parse(text);
-      if (text !== undefined && value === undefined) at.mismatch(expected);
+      if (text !== undefined && value === undefined) at.mismatch(expected, true);
       return value;
     },
   };
