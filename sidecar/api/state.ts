@@ -24,14 +24,14 @@ export interface Services {
   readonly version: string;
   readonly commit: string;
   /** Milliseconds since start. */
-  uptime(): number;
+  readonly uptime: () => number;
   readonly system: SystemFigures;
   readonly metrics: Metrics;
   readonly auditEvents: EventStream;
   readonly errorEvents: EventStream;
   readonly log: Logger;
   /** Applies `change` to the ephemeral policies and assignments and swaps the snapshot, before it returns. */
-  updateOverlay(change: (overlay: Overlay) => Overlay): void;
+  readonly updateOverlay: (change: (overlay: Overlay) => Overlay) => void;
 }
 
 export type ApiCall = Call<ServerState>;

@@ -1,11 +1,7 @@
 // The server about itself: version, readiness, status, metrics, its own routes (reference 2.4).
-import { KesError, isKesError } from "../errors.ts";
+import { isKesError } from "../errors.ts";
 import { emptyReply, jsonReply } from "../http/reply.ts";
-import type { StoreStatus } from "../keystore/keystore.ts";
 import type { ApiCall, ApiRoute, Handler, Services } from "./state.ts";
-
-/** Milliseconds: well below the routes' 15 s, so that a store that hangs is reported and not waited for. */
-const storePatience = 5_000;
 
 export function version({ version, commit }: Services): Handler {
   const reply = jsonReply({ version, commit });
@@ -13,9 +9,7 @@ export function version({ version, commit }: Services): Handler {
 }
 
 export const ready: Handler = async (call) => {
-  if (call.state.keys.offline)
-    throw new KesError("StoreUnreachable", "the key store was not reachable when last asked");
-  await storeStatus(call);
+  await call.state.keys.status(call.signal);
   return emptyReply();
 };
 
@@ -43,28 +37,11 @@ function figures(services: Services): object {
  */
 async function storeFields(call: ApiCall): Promise<object> {
   try {
-    const { latency } = await storeStatus(call);
+    const { latency } = await call.state.keys.status(call.signal);
     return { keystore_latency: Math.max(1, Math.round(latency)) * 1_000_000 };
   } catch (error) {
     if (isKesError(error, "StoreFailed")) return { keystore_unavailable: true };
     return { keystore_unavailable: true, keystore_unreachable: true };
-  }
-}
-
-function storeStatus(call: ApiCall): Promise<StoreStatus> {
-  return raced(call.state.keys, AbortSignal.any([call.signal, AbortSignal.timeout(storePatience)]));
-}
-
-// A store promises to settle once its signal aborts; whatever it then throws means: no answer in time.
-async function raced(
-  keys: { status(signal: AbortSignal): Promise<StoreStatus> },
-  signal: AbortSignal,
-): Promise<StoreStatus> {
-  try {
-    return await keys.status(signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new KesError("StoreUnreachable", "the key store did not answer in time", { cause: error });
   }
 }
 

@@ -58,6 +58,7 @@ const entries: Partial<Record<ErrorCode, Entry>> = {
 const storeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "KeyCorrupt",
   "KeyMissing",
+  "KeyChanged",
   "CreateNotConfirmed",
   "StoreUnreachable",
   "StoreFailed",

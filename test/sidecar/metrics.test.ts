@@ -100,7 +100,7 @@ describe("/v1/metrics", () => {
     const counters = requestCounters.map((name) => [name, "counter"]);
     assert.deepEqual(
       after,
-      [...always, ...counters].sort((a, b) => ((a[0] ?? "") < (b[0] ?? "") ? -1 : 1)),
+      [...always, ...counters].toSorted((a, b) => ((a[0] ?? "") < (b[0] ?? "") ? -1 : 1)),
     );
   });
 
@@ -119,7 +119,7 @@ describe("/v1/metrics", () => {
     const metrics = newMetrics();
     for (const status of [200, 200, 301, 400, 403, 403, 499, 504, 599, 600, 0]) metrics.requestFinished(status, 0);
     const families = parse(apiText(metrics));
-    const counted = requestCounters.map((name) => [...(families.get(name)?.samples ?? [])]);
+    const counted = requestCounters.map((name) => Array.from(families.get(name)?.samples ?? []));
     assert.deepEqual(counted, [
       [['kes_http_request_success{code="200"}', 2]],
       [
@@ -174,7 +174,7 @@ describe("content negotiation", () => {
     ["text/plain;version=0.0.4;escaping=allow-utf-8", `${text}allow-utf-8`],
     ["text/plain;version=0.0.4;escaping=x\r\ny", `${text}underscores`],
     ["application/openmetrics-text;version=1.0.0", `${text}underscores`],
-    [`${protobuf}`, `${protobuf}; escaping=underscores`],
+    [protobuf, `${protobuf}; escaping=underscores`],
     [`${protobuf};escaping=dots;q=0.6,text/plain;q=0.5`, `${protobuf}; escaping=dots`],
     [`text/plain,${protobuf}`, `${text}underscores`],
     [`text/plain;version=1.0.0,${protobuf}`, `${protobuf}; escaping=underscores`],
@@ -250,8 +250,8 @@ describe("the ops port's metrics", () => {
     exercise(metrics);
     const page = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \|/gm)];
-    const documented = rows.map(([, name = "", type = ""]) => `${name} ${type}`).sort();
-    const exposed = [...parse(opsText(metrics))].map(([name, { type }]) => `${name} ${type}`).sort();
+    const documented = rows.map(([, name = "", type = ""]) => `${name} ${type}`).toSorted();
+    const exposed = [...parse(opsText(metrics))].map(([name, { type }]) => `${name} ${type}`).toSorted();
     assert.deepEqual(documented, exposed);
   });
 });
@@ -341,11 +341,11 @@ function all(fields: readonly Field[], number: number): Buffer[] {
   return fields.filter(([field]) => field === number).map(([, value]) => value as Buffer);
 }
 
-function varint(bytes: Buffer, at: number): [number, number] {
+function varint(bytes: Buffer, start: number): [number, number] {
   let value = 0;
-  for (let shift = 1; ; shift *= 128) {
-    const byte = bytes[at++] ?? 0;
-    value += (byte % 128) * shift;
-    if (byte < 128) return [value, at];
+  for (let at = start; ; at++) {
+    const byte = bytes[at] ?? 0;
+    value += (byte % 128) * 128 ** (at - start);
+    if (byte < 128) return [value, at + 1];
   }
 }
