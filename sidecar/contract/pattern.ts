@@ -36,6 +36,7 @@ class CompiledPattern implements Pattern {
   readonly text: string;
   readonly kind: Pattern["kind"];
   readonly stem: string;
+  #literals: readonly string[] | undefined;
   #ours: Test | undefined;
   #older: Test | undefined;
 
@@ -49,14 +50,14 @@ class CompiledPattern implements Pattern {
   matchesAllow(path: string): boolean {
     if (this.kind === "exact") return path === this.stem;
     if (this.kind === "prefix") return path.startsWith(this.stem);
-    this.#ours ??= compileOurs(this.stem, this.stem !== this.text);
-    return this.#ours(path);
+    return this.#mayMatch(path) && this.#matchesOurs(path);
   }
 
   matchesDeny(path: string): boolean {
-    if (this.matchesAllow(path)) return true;
     // Without inner wildcards the older readings match nothing that ours does not.
-    return this.kind === "glob" && (matchesPrefix(this.text, path) || this.#matchesGlob(path));
+    if (this.kind !== "glob") return this.matchesAllow(path);
+    if (!this.#mayMatch(path)) return false;
+    return this.#matchesOurs(path) || matchesPrefix(this.text, path) || this.#matchesGlob(path);
   }
 
   get differs(): boolean {
@@ -67,10 +68,29 @@ class CompiledPattern implements Pattern {
     return explainEras(this);
   }
 
+  /** Cheap, and true of every path that any reading matches: it holds all parts without wildcards. */
+  #mayMatch(path: string): boolean {
+    this.#literals ??= literalsOf(this.text);
+    return this.#literals.every((literal) => path.includes(literal));
+  }
+
+  #matchesOurs(path: string): boolean {
+    this.#ours ??= compileOurs(this.stem, this.stem !== this.text);
+    return this.#ours(path);
+  }
+
   #matchesGlob(path: string): boolean {
     this.#older ??= compileGoGlob(this.text) ?? (() => false);
     return this.#older(path);
   }
+}
+
+/** What stands between wildcards, the last first: patterns differ most at their ends. */
+function literalsOf(text: string): readonly string[] {
+  return text
+    .split(/[*?]|\[[^\]]*\]/)
+    .filter((literal) => literal !== "")
+    .toReversed();
 }
 
 /** The reading of the last KES releases: only a `*` as last character is special (reference 3.2). */
