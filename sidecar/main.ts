@@ -1,1 +1,36 @@
-export {};
+#!/usr/bin/env node
+// The composition root: turns `process` into an Environment and the command line into an exit code. Nothing else in
+// the sidecar touches `process`.
+import type { Environment } from "./commands/environment.ts";
+import { run } from "./commands/program.ts";
+
+const interrupted = 1;
+const stop = (): void => process.exit(interrupted);
+
+// Ctrl-C ends a command silently with 1, unless it took the signal over.
+process.on("SIGINT", stop);
+// A reader that went away (`kes log | head`) is no error worth a word.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(interrupted);
+});
+
+const environment: Environment = {
+  env: process.env,
+  cwd: process.cwd(),
+  started: [process.execPath, process.argv[1] ?? ""],
+  versions: { node: process.versions.node, v8: process.versions.v8 },
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onSignal(signal, listener) {
+    if (signal === "SIGINT") process.off("SIGINT", stop);
+    process.on(signal, listener);
+    return () => {
+      process.off(signal, listener);
+      if (signal === "SIGINT") process.on("SIGINT", stop);
+    };
+  },
+};
+
+process.exitCode = await run(process.argv.slice(2), environment);

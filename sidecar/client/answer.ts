@@ -9,7 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export function expectSuccess(answer: Answer): Answer {
   if (answer.status === 200) return answer;
   throw new KesError("ServerAnswered", messageOfAnswer(answer), {
-    details: { server: answer.endpoint.host, status: answer.status },
+    details: { server: answer.endpoint.host, status: answer.status, json: isJson(answer) },
   });
 }
 
@@ -21,9 +21,13 @@ export function statusOf(error: unknown): number {
 
 function messageOfAnswer(answer: Answer): string {
   const text = answer.body.toString().trim();
-  const fields = answer.contentType.startsWith("application/json") ? tryParse(text) : undefined;
+  const fields = isJson(answer) ? tryParse(text) : undefined;
   const message = isObject(fields) ? (nonEmpty(fields["error"]) ?? nonEmpty(fields["message"])) : undefined;
   return message ?? (fields === undefined && text !== "" ? text.slice(0, 1000) : `status ${answer.status}`);
+}
+
+function isJson(answer: Answer): boolean {
+  return answer.contentType.startsWith("application/json");
 }
 
 function nonEmpty(value: unknown): string | undefined {

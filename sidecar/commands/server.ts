@@ -29,7 +29,7 @@ export async function runServer(options: ServerOptions, environment: Environment
     if (!options.quiet) {
       printBanner(environment, { config, storeLabel, address, opsAddress, apiKey });
     }
-    options.onReady?.();
+    options.onReady?.(address);
     await untilStopped(server, setup, options, environment);
     if (!options.quiet) new Terminal(environment).line("\n=> Stopping server... Goodbye.");
     return 0;

@@ -1,0 +1,21 @@
+// What a command knows about the world it runs in. main.ts makes the real one from `process`; tests make their own.
+import type { Readable, Writable } from "node:stream";
+
+export interface Environment {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** How this program was started: the runtime's path and the script's. */
+  readonly started: readonly [runtime: string, script: string];
+  /** Of the runtime, for banners. */
+  readonly versions: { readonly node: string; readonly v8: string };
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Takes a signal over from the default (stop at once, exit code 1). @returns gives it back */
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", listener: () => void): () => void;
+}
+
+export interface Output extends Writable {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}

@@ -1,0 +1,39 @@
+// What all commands that print answers of a server share: their options, names as table or JSON, failures that say
+// what was attempted.
+import { Option } from "commander";
+import { KesError } from "../errors.ts";
+import type { ConnectOptions } from "./connect.ts";
+import type { Environment } from "./environment.ts";
+import { Terminal, type ColorChoice } from "./terminal.ts";
+
+export interface ShowOptions extends ConnectOptions {
+  readonly json?: boolean;
+  readonly color?: ColorChoice;
+}
+
+/** --color always|auto|never */
+export function colorOption(): Option {
+  return new Option("--color <when>", "when to use colors").choices(["always", "auto", "never"]).default("auto");
+}
+
+/** A header and a name per line, or with --json an array, `null` if there are none (reference 7.3). */
+export function printNames(
+  environment: Environment,
+  options: ShowOptions,
+  header: string,
+  names: readonly string[],
+): void {
+  const terminal = new Terminal(environment, options.color);
+  if (options.json === true) return terminal.json(names.length === 0 ? null : names);
+  terminal.names(header, names);
+}
+
+/** Says what was attempted when it fails. */
+export async function explain<T>(attempt: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof KesError)) throw error;
+    throw new KesError(error.code, `${attempt}: ${error.message}`, { cause: error, details: error.details });
+  }
+}
