@@ -262,7 +262,10 @@ function opensApis(config: Config): boolean {
 function localTimestamp(date: Date): string {
   const minutes = -date.getTimezoneOffset();
   if (minutes === 0) return date.toISOString();
-  const pad = (value: number): string => String(Math.floor(Math.abs(value))).padStart(2, "0");
   const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, -1);
   return `${local}${minutes < 0 ? "-" : "+"}${pad(minutes / 60)}:${pad(minutes % 60)}`;
+}
+
+function pad(value: number): string {
+  return String(Math.floor(Math.abs(value))).padStart(2, "0");
 }
