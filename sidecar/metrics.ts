@@ -176,7 +176,7 @@ export class Metrics {
       gauge({ name: "kes_system_up_time", help: "Seconds since start." }, () => Math.floor(uptime() / 10) / 100),
       gauge({ name: "kes_system_num_cpu", help: "Logical CPUs." }, () => system.cpus),
       gauge({ name: "kes_system_num_cpu_used", help: "CPUs this process may use." }, () => system.cpusUsed),
-      gauge({ name: "kes_system_num_threads", help: "Threads of this process." }, () => system.threads),
+      gauge({ name: "kes_system_num_threads", help: "Threads in use." }, () => system.threads),
       gauge({ name: "kes_system_mem_heap_used", help: "Bytes of heap in use." }, () => system.heapUsed),
       gauge(
         { name: "kes_system_mem_heap_objects", help: "Objects on the heap; 0: this runtime does not count them." },

@@ -1,5 +1,6 @@
 // Policies and assignments written by clients of older releases (reference 2.7). The rules of who may write what, and
 // what is never written, are those of access/overlay.ts; this file only reads requests.
+import { rfc3339Nano } from "../contract/timestamp.ts";
 import { KesError } from "../errors.ts";
 import { emptyReply } from "../http/reply.ts";
 import type { Reply } from "../http/exchange.ts";
@@ -13,7 +14,7 @@ export function writePolicy({ updateOverlay, log }: Services): Handler {
   return (call) => {
     const name = policyName(call);
     const rules = readRules(call.body.bytes);
-    const now = new Date().toISOString();
+    const now = rfc3339Nano(Date.now());
     updateOverlay((overlay) => overlay.writePolicy(call.identity, { name, ...rules }, now));
     log.info({ policy: name, identity: call.identity }, "policy written");
     return emptyReply();

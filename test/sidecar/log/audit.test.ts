@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { AuditLog, auditLine } from "../../../sidecar/log/audit.ts";
+import { AuditLines, AuditLog } from "../../../sidecar/log/audit.ts";
 import type { AuditRecord } from "../../../sidecar/log/audit.ts";
 import { EventStream } from "../../../sidecar/log/event-stream.ts";
 
@@ -13,6 +13,10 @@ const record: AuditRecord = {
   status: 200,
   duration: 525_923,
 };
+
+function auditLine(one: AuditRecord): string {
+  return new AuditLines().of(one);
+}
 
 function setUp(): { log: AuditLog; events: EventStream; written: string[]; count: () => number } {
   const events = new EventStream();
@@ -50,6 +54,16 @@ describe("an audit line", () => {
       assert.match(auditLine({ ...record, time }), new RegExp(`^\\{"time":"${expected.replaceAll(".", "\\.")}"`));
     });
   }
+
+  test("carries the right time whatever the line before carried", () => {
+    const lines = new AuditLines();
+    fc.assert(
+      fc.property(fc.date({ min: new Date(0), max: new Date("9999-01-01"), noInvalidDate: true }), (date) => {
+        const expected = date.toISOString().replace(/\.?0*Z$/, "Z");
+        assert.equal(JSON.parse(lines.of({ ...record, time: date.getTime() })).time, expected);
+      }),
+    );
+  });
 
   test("is one line of JSON that says the same, whatever the path is", () => {
     fc.assert(
