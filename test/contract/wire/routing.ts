@@ -55,9 +55,10 @@ export function routingTests(fixture: Fixture): void {
 function methodTests(fixture: Fixture): void {
   for (const { method, path } of wireRoutes) {
     const accepted = method === "PUT" ? ["PUT", "POST"] : [method];
-    const wrong = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH", "BREW"].filter(
-      (m) => !accepted.includes(m),
-    );
+    const methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH"];
+    // An HTTP/1.1 parser may refuse a word it does not know before any route is looked for.
+    if (fixture.protocol === "h2") methods.push("BREW");
+    const wrong = methods.filter((candidate) => !accepted.includes(candidate));
     it(`${path} answers 405 to every method but ${accepted.join(" and ")}`, async () => {
       for (const other of wrong) {
         const answer = await fixture.admin.send(other, path.endsWith("/") ? `${path}x` : path);

@@ -1,6 +1,6 @@
 // The original server in Go, as a separate process, to hold the wire suite and the benchmark against. Only its binary is
 // used. It is found by BENCH_KES_GO, or in the cache folder, or built from its Go module (two minutes, needs Go).
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -20,23 +20,6 @@ export function buildGoKes(): string {
   const build = ["build", "-trimpath", "-buildvcs=false", "-o", cachedBinary(), "github.com/minio/kes/cmd/kes"];
   execFileSync("go", build, { cwd: import.meta.dirname, stdio: "inherit" });
   return cachedBinary();
-}
-
-/** Starts it with a configuration file and waits until it says that it is up. */
-export async function startGoKes(binary: string, config: string) {
-  const child = spawn(binary, ["server", "--config", config], { stdio: ["ignore", "pipe", "pipe"] });
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  let output = "";
-  const listen = (chunk: Buffer) => {
-    output += chunk.toString();
-    if (output.includes("Server is up and running")) resolve(undefined);
-  };
-  child.stdout.on("data", listen);
-  child.stderr.on("data", listen);
-  child.on("error", reject);
-  child.on("exit", (code) => reject(new Error(`Go KES ended with code ${code}: ${output}`)));
-  await promise;
-  return { pid: child.pid ?? 0, stop: () => child.kill("SIGKILL") };
 }
 
 function cacheFolder(): string {
