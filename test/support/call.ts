@@ -21,6 +21,9 @@ export const admin = "a".repeat(64);
 export const startedAt = "2026-01-02T03:04:05Z";
 export const fakeUptime = 90_500;
 
+/** What JSON.parse makes: tests look into it without further ado. */
+export type Json = ReturnType<typeof JSON.parse>;
+
 export interface ApiOptions {
   readonly admin?: string;
   readonly policies?: Readonly<Record<string, Partial<PolicyConfig>>>;
@@ -42,16 +45,18 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
   /** The body as JSON; fails when it is not JSON. */
-  json(): any;
+  readonly json: () => Json;
   readonly reply: Reply | undefined;
   readonly refusal: Refusal | undefined;
 }
+
+const uptime = (): number => fakeUptime;
 
 export class ApiHarness implements AsyncDisposable {
   readonly keys: KeyService;
   readonly services: Services;
   readonly routes: readonly ApiRoute[];
-  readonly logged: { readonly fields: any; readonly message: string }[] = [];
+  readonly logged: { readonly fields: object; readonly message: string }[] = [];
   readonly #options: ApiOptions;
   readonly #table: RouteTable<ServerState>;
   #overlay: Overlay;
@@ -103,7 +108,6 @@ export class ApiHarness implements AsyncDisposable {
   }
 
   #newServices(): Services {
-    const uptime = (): number => fakeUptime;
     const note = (fields: object, message: string): void => void this.logged.push({ fields, message });
     return {
       version: "2026-01-01T00-00-00Z",
@@ -189,7 +193,7 @@ function bodyOf(body: unknown): ApiCall["body"] {
 
 function answerOf(reply: Reply): Answer {
   const text = reply.body?.toString() ?? "";
-  const json = (): unknown => JSON.parse(text);
+  const json = (): Json => JSON.parse(text);
   return { status: reply.status, headers: reply.headers, text, json, reply, refusal: undefined };
 }
 

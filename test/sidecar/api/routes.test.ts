@@ -82,7 +82,7 @@ describe("the route table", () => {
   test("is what /v1/api tells, in whole seconds", async () => {
     const routes = new Map([["/v1/key/create/", { skipAuth: false, timeout: 1500 }]]);
     await using api = new ApiHarness({ api: { routes } });
-    const listed: any[] = (await api.ask("GET", "/v1/api")).json();
+    const listed = (await api.ask("GET", "/v1/api")).json();
     assert.equal(listed.length, 22);
     assert.deepEqual(listed[0], { method: "GET", path: "/version", max_body: 0, timeout: 10 });
     assert.deepEqual(listed[5], { method: "PUT", path: "/v1/key/create/", max_body: 0, timeout: 2 });
