@@ -33,7 +33,11 @@ async function readLine(environment: Environment): Promise<string> {
     const text = Buffer.isBuffer(chunk) || typeof chunk === "string" ? chunk.toString() : "";
     const typed = /^[^\r\n]*/.exec(text)?.[0] ?? "";
     line = edit(line, typed);
-    if (typed.length < text.length) return line;
+    if (typed.length === text.length) continue;
+    // What follows the line belongs to the next question.
+    const rest = text.slice(typed.length).replace(/^\r?\n?/, "");
+    if (rest !== "") stdin.unshift(rest);
+    return line;
   }
 }
 
