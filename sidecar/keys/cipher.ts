@@ -37,6 +37,7 @@ export class MessageKeys implements Disposable {
   readonly #inner: Buffer;
   readonly #outer: Buffer;
   #hchacha: HChaCha | undefined;
+  #words: Uint32Array | undefined;
 
   /** @param secret 32 bytes; stays the caller's */
   constructor(secret: Secret) {
@@ -59,16 +60,16 @@ export class MessageKeys implements Disposable {
 
   #hchacha20(iv: Buffer): Buffer {
     this.#hchacha ??= loadHChaCha();
-    const key = words(this.#secret.reveal());
+    this.#words ??= words(this.#secret.reveal());
     const out = new Uint32Array(8);
-    this.#hchacha(sigma, key, words(iv), out);
-    key.fill(0);
+    this.#hchacha(sigma, this.#words, words(iv), out);
     return Buffer.from(out.buffer);
   }
 
   [Symbol.dispose](): void {
     this.#inner.fill(0);
     this.#outer.fill(0);
+    this.#words?.fill(0);
   }
 }
 

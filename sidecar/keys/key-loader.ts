@@ -145,9 +145,9 @@ export class KeyLoader implements Disposable {
       this.cache.drop(name);
       throw error;
     }
-    const away = await monitor.failed(error);
-    const old = away && !this.#strict && this.lingering ? this.cache.peek(name, true) : undefined;
-    if (old === undefined) throw error;
+    const old = this.#offline > 0 && !this.#strict ? this.cache.peek(name, true) : undefined;
+    const away = monitor.failed(error);
+    if (old === undefined || !(await away)) throw error;
     return old;
   }
 }
