@@ -1,5 +1,6 @@
 // `kes server`: from a configuration file (or --dev) to a running server, and what happens to it until a signal ends it:
 // SIGHUP and changed files reload, SIGINT and SIGTERM stop. `--check` stops after reading.
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import { watchFiles } from "../config/watch.ts";
 import type { FileWatch } from "../config/watch.ts";
@@ -63,13 +64,14 @@ class Reloader implements AsyncDisposable {
   readonly #options: ServerOptions;
   readonly #environment: Environment;
   #watch: FileWatch | undefined;
+  #watched: readonly string[] = [];
   #running: Promise<void> = Promise.resolve();
 
   constructor(server: Server, setup: Setup, options: ServerOptions, environment: Environment) {
     this.#server = server;
     this.#options = options;
     this.#environment = environment;
-    this.#watchFiles(setup);
+    this.#watchFiles(setup.files);
   }
 
   /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
@@ -96,8 +98,9 @@ class Reloader implements AsyncDisposable {
       await this.#server.reload(setup.config, setup.material);
       this.#server.reloaded("success");
       log.info({ cause }, "configuration reloaded");
+      if (isDeepStrictEqual(setup.files, this.#watched)) return true;
       await this.#watch?.[Symbol.asyncDispose]();
-      this.#watchFiles(setup);
+      this.#watchFiles(setup.files);
       return true;
     } catch (error) {
       this.#server.reloaded("failure");
@@ -106,9 +109,11 @@ class Reloader implements AsyncDisposable {
     }
   }
 
-  #watchFiles({ files }: Setup): void {
+  // The watch does not wait for the reload it asks for: that reload may end this very watch, and ending it waits.
+  #watchFiles(files: readonly string[]): void {
+    this.#watched = files;
     if (files.length === 0) return;
-    this.#watch = watchFiles(files, async (changed) => void (await this.reload(`changed: ${changed.join(", ")}`)));
+    this.#watch = watchFiles(files, (changed) => void this.reload(`changed: ${changed.join(", ")}`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
