@@ -22,7 +22,7 @@ import type { Located } from "./readers.ts";
 export const cacheDefaults: CacheConfig = { any: 300_000, unused: 30_000, offline: 0 };
 export const shutdownGrace = 1000;
 export const storeDefaults: StoreConfig = {
-  startup: "fail",
+  startup: "wait",
   deleteProtection: { enabled: false, names: [] },
   warmup: false,
   strict: false,

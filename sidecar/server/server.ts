@@ -2,6 +2,7 @@
 // to them: start, reload, stop (pictures in docs/architecture.md). Whatever a reload needs is parsed, opened and checked
 // before the one assignment that swaps it in; any error leaves everything as it was.
 import { X509Certificate } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { Overlay } from "../access/overlay.ts";
 import { peerIdentity } from "../access/peer.ts";
 import type { TlsProxy } from "../access/peer.ts";
@@ -15,12 +16,13 @@ import type { KeyEvent } from "../keys/key-event.ts";
 import { Metrics } from "../metrics.ts";
 import { systemFigures } from "../metrics/system.ts";
 import { ServerGate } from "./gate.ts";
-import { accessSource, ensureKeys, openStore, sameStore, snapshotOf } from "./generation.ts";
+import { accessSource, openStore, sameStore, snapshotOf } from "./generation.ts";
 import type { GenerationContext, OpenStore } from "./generation.ts";
 import { Listener } from "./listener.ts";
 import { Logs } from "./logs.ts";
 import type { LogPlaces } from "./logs.ts";
 import { OpsPort } from "./ops.ts";
+import { StoreContact } from "./store-contact.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { isTrusted, rootsOf } from "./trust.ts";
 
@@ -38,6 +40,7 @@ export class Server implements AsyncDisposable {
   readonly #logs: Logs;
   readonly #context: GenerationContext;
   readonly #material: TlsMaterial;
+  readonly #contact = new StoreContact();
   #config: Config;
   #overlay: Overlay;
   #proxy: TlsProxy;
@@ -106,7 +109,7 @@ export class Server implements AsyncDisposable {
   async #open(): Promise<void> {
     const config = this.#config;
     this.#store = await openStore(config, this.#context);
-    await ensureKeys(config, this.#store.keys, AbortSignal.timeout(60_000));
+    await this.#contact.make(config, this.#store.keys, this.log);
     this.#snapshot = snapshotOf(config, this.#store.keys, this.#overlay, this.#context);
     this.#metrics.watchCache(() => this.#current.state.keys.stats());
     this.#metrics.certificateExpires(this.#material.notAfter);
@@ -149,7 +152,8 @@ export class Server implements AsyncDisposable {
     const keepStore = current !== undefined && sameStore(this.#config, config);
     const store = keepStore ? current : await openStore(config, this.#context);
     try {
-      await ensureKeys(config, store.keys, AbortSignal.timeout(60_000));
+      const known = keepStore && isDeepStrictEqual(config.keys, this.#config.keys);
+      if (!known) await this.#contact.make(config, store.keys, this.log);
       const overlay = Overlay.over(accessSource(config), this.#overlay);
       const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
       await this.#logs.apply(config.log);
@@ -231,7 +235,7 @@ export class Server implements AsyncDisposable {
   #openOps(address: Address): Promise<OpsPort> {
     return OpsPort.open(address, {
       startupProblem: () => (this.#listener === undefined ? "the key port is not bound yet" : undefined),
-      readinessProblem: () => (this.#store === undefined ? "the key store was not reached yet" : undefined),
+      readinessProblem: () => this.#contact.problem,
       metrics: () => Promise.resolve(this.#metrics.opsExposition("").body.toString()),
     });
   }
@@ -242,6 +246,7 @@ export class Server implements AsyncDisposable {
     this.#logs.errorEvents.close();
     await this.#listener?.stop(this.#config.shutdown.grace);
     await this.#ops?.[Symbol.asyncDispose]();
+    await this.#contact.stop();
     await this.#store?.keys[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
   }

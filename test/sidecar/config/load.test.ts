@@ -109,7 +109,7 @@ describe("files of the current format", () => {
     assert.deepEqual(config.api, { routes: new Map(), legacy: false, errors: "current" });
     assert.deepEqual(config.log, { error: 0, audit: 0, errorFile: undefined, auditFile: undefined });
     assert.deepEqual(config.store.deleteProtection, { enabled: false, names: [] });
-    assert.equal(config.store.startup, "fail");
+    assert.equal(config.store.startup, "wait");
     assert.equal(config.ops.address, undefined);
     assert.equal(config.shutdown.grace, 1000);
     assert.deepEqual(config.keystore, { type: "memory" });

@@ -1,0 +1,78 @@
+// First contact with the key store: it answers, and the predefined keys are there. `store.startup: fail` gives up at the
+// first failure; `wait` lets the server come up, not ready, and asks again until the store is there (decisions O7): a key
+// server that is restarted because its store is down only makes an outage longer.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../contract/config.ts";
+import { isKesError, messageOf } from "../errors.ts";
+import type { KeyService } from "../keys/key-service.ts";
+import type { Logger } from "../log/logger.ts";
+import { ensureKeys } from "./generation.ts";
+
+/** Milliseconds. */
+const patience = 60_000;
+const firstPause = 500;
+const longestPause = 10_000;
+
+export class StoreContact {
+  #problem: string | undefined = "the key store was not reached yet";
+  #stop = new AbortController();
+  #waiting: Promise<void> = Promise.resolve();
+
+  /** Why the store cannot be used yet; undefined once it was reached, and then for good. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */
+  async make(config: Config, keys: KeyService, log: Logger): Promise<void> {
+    await this.stop();
+    const stop = new AbortController();
+    this.#stop = stop;
+    try {
+      await this.#attempt(config, keys, stop.signal);
+    } catch (error) {
+      if (config.store.startup === "fail" || !isPassing(error)) throw error;
+      this.#note(error);
+      log.warn({ err: error }, "waiting for the key store");
+      this.#waiting = this.#retry(stop.signal, () => this.#attempt(config, keys, stop.signal), log);
+    }
+  }
+
+  async #attempt(config: Config, keys: KeyService, stop: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
+    await keys.status(signal);
+    await ensureKeys(config, keys, signal);
+    this.#problem = undefined;
+  }
+
+  async #retry(signal: AbortSignal, attempt: () => Promise<void>, log: Logger): Promise<void> {
+    for (let pause = firstPause; !signal.aborted; pause = Math.min(pause * 2, longestPause)) {
+      // Servers that start together must not ask together.
+      await sleep(pause * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await attempt();
+        log.warn({}, "key store is reachable");
+        return;
+      } catch (error) {
+        this.#note(error);
+        log.debug({ err: error }, "still waiting for the key store");
+      }
+    }
+  }
+
+  #note(error: unknown): void {
+    if (this.#problem !== undefined) this.#problem = `waiting for the key store: ${messageOf(error)}`;
+  }
+
+  /** Gives up waiting. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#waiting;
+  }
+}
+
+// What time can heal. Everything else (a wrong wrapping key, a missing directory) needs a person.
+function isPassing(error: unknown): boolean {
+  return isKesError(error, "StoreUnreachable", "StoreFailed");
+}
