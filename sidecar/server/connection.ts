@@ -31,7 +31,7 @@ export function peerOf(socket: TLSSocket, chain: readonly X509Certificate[]): Pe
   return {
     // Dual-stack sockets write IPv4 clients as ::ffff:a.b.c.d.
     address: address.startsWith("::ffff:") ? address.slice(7) : address,
-    certificates: chain.slice(0, 2).map((certificate) => certificate.raw),
+    certificates: chain.map((certificate) => certificate.raw),
   };
 }
 

@@ -1,10 +1,11 @@
-// Counts the handshakes in progress by address. A handshake is known by its remote address and port, because the TLS
-// socket that ends it is another object than the raw one that began it.
+// The handshakes in progress, by address: nobody is authenticated yet, so one address may have so many and no more. A
+// handshake is known by its remote address and port, because the TLS socket that ends it is another object than the raw
+// one that began it.
 import type { Socket } from "node:net";
 
 export class Handshakes {
   readonly #limit: number;
-  readonly #byAddress = new Map<string, Set<number>>();
+  readonly #byAddress = new Map<string, Map<number, Socket>>();
 
   /** @param limit how many one address may have at a time */
   constructor(limit: number) {
@@ -14,11 +15,13 @@ export class Handshakes {
   /** False when the address has too many already. Ends by itself when the socket closes. */
   begin(socket: Socket): boolean {
     const { remoteAddress: address = "", remotePort: port = 0 } = socket;
-    const ports = this.#byAddress.get(address) ?? new Set<number>();
-    if (ports.size >= this.#limit) return false;
-    ports.add(port);
-    this.#byAddress.set(address, ports);
-    socket.once("close", () => this.#remove(address, port));
+    const sockets = this.#byAddress.get(address) ?? new Map<number, Socket>();
+    if (sockets.size >= this.#limit) return false;
+    sockets.set(port, socket);
+    this.#byAddress.set(address, sockets);
+    socket.once("close", () => {
+      if (this.#byAddress.get(address)?.get(port) === socket) this.#remove(address, port);
+    });
     return true;
   }
 
@@ -27,9 +30,14 @@ export class Handshakes {
     this.#remove(socket.remoteAddress ?? "", socket.remotePort ?? 0);
   }
 
+  /** Ends them all: nothing in progress may hold up a stop. */
+  cut(): void {
+    for (const sockets of this.#byAddress.values()) for (const socket of sockets.values()) socket.destroy();
+  }
+
   #remove(address: string, port: number): void {
-    const ports = this.#byAddress.get(address);
-    ports?.delete(port);
-    if (ports?.size === 0) this.#byAddress.delete(address);
+    const sockets = this.#byAddress.get(address);
+    sockets?.delete(port);
+    if (sockets?.size === 0) this.#byAddress.delete(address);
   }
 }

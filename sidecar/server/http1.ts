@@ -48,6 +48,7 @@ class Http1Connection implements EngineConnection {
   #bytesSeen: number;
   #begun: number | undefined;
   #closing = false;
+  #latest: IncomingMessage | undefined;
   active = 0;
   quietSince = performance.now();
 
@@ -62,19 +63,23 @@ class Http1Connection implements EngineConnection {
   take(request: IncomingMessage, response: ServerResponse): void {
     this.active += 1;
     this.#begun = undefined;
-    if (this.#closing) response.setHeader("connection", "close");
+    this.#latest = request;
+    request.once("close", () => (this.#bytesSeen = this.#socket.bytesRead));
     response.once("close", () => {
       this.active -= 1;
       this.quietSince = performance.now();
       this.#bytesSeen = this.#socket.bytesRead;
       if (this.#closing) this.#socket.end();
     });
-    this.#options.serve(new MessageExchange(this.#options.peer, request, response));
+    const closing = (): boolean => this.#closing;
+    this.#options.serve(new MessageExchange({ peer: this.#options.peer, closing }, request, response));
   }
 
   refuse(error: Error & { code?: string }, socket: Duplex): void {
     this.#options.onProtocolError(error);
-    if (!socket.writable) return void socket.destroy();
+    // While another request waits for its answer, this one would be taken for it.
+    const own = this.active === 0 || (this.active === 1 && this.#latest?.complete === false);
+    if (!socket.writable || !own) return void socket.destroy();
     const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
     const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n`;
     socket.end(`${head}${status}`);
@@ -96,7 +101,14 @@ class Http1Connection implements EngineConnection {
   }
 }
 
+interface Http1Context {
+  readonly peer: Peer;
+  /** Whether the connection ends with the requests it has. */
+  readonly closing: () => boolean;
+}
+
 class MessageExchange implements Exchange {
+  readonly #closing: () => boolean;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly peer: Peer;
@@ -104,8 +116,9 @@ class MessageExchange implements Exchange {
   readonly target: string;
   readonly contentLength: number;
 
-  constructor(peer: Peer, request: IncomingMessage, response: ServerResponse) {
+  constructor({ peer, closing }: Http1Context, request: IncomingMessage, response: ServerResponse) {
     this.peer = peer;
+    this.#closing = closing;
     this.#request = request;
     this.#response = response;
     this.method = request.method ?? "";
@@ -126,7 +139,7 @@ class MessageExchange implements Exchange {
   reply(reply: Reply): void {
     const response = this.#response;
     const length = reply.body === undefined ? 0 : reply.body.length;
-    const close = reply.close ? { connection: "close" } : undefined;
+    const close = reply.close || this.#closing() ? { connection: "close" } : undefined;
     response.writeHead(reply.status, { ...reply.headers, ...close, "content-length": length });
     response.end(this.method === "HEAD" ? undefined : reply.body);
   }

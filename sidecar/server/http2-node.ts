@@ -83,6 +83,10 @@ class StreamExchange implements Exchange {
     if (body === undefined || this.method === "HEAD") return stream.respond(headers, { endStream: true });
     stream.respond(headers);
     stream.end(body);
+    // The rest of a body that nobody will read; without this the stream stays open for as long as the client likes.
+    if (this.contentLength !== 0 && !stream.readableEnded) {
+      stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    }
   }
 
   stream(reply: Reply): ReplyStream {

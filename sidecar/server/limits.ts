@@ -6,6 +6,8 @@ export const handshakeTimeout = 5_000;
 export const headerTimeout = 5_000;
 /** A connection without a request (reference 1.1). */
 export const idleTimeout = 90_000;
+/** From the wish to end a connection (expired, no longer trusted) to its cut, for what is in flight on it. */
+export const endTimeout = 5_000;
 /** How often idle and slow connections are looked for. */
 export const sweepInterval = 1_000;
 /** Request line and header block, bytes. Go allows 1 MiB; the longest legitimate one is a forwarded certificate. */

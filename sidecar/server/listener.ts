@@ -1,6 +1,7 @@
 // The one TLS listener (decisions T6): raw socket → first byte looked at → TLS → certificate rules → ALPN → engine.
 // It owns every connection: caps them, closes idle and slow ones, ends those whose certificate has expired or is no
 // longer trusted after a reload, and closes all of them on stop.
+import type { X509Certificate } from "node:crypto";
 import { createServer as createTcpServer } from "node:net";
 import type { Server as TcpServer, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
@@ -14,7 +15,14 @@ import type { EngineConnection } from "./engine.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Http1Engine } from "./http1.ts";
 import { NodeHttp2Connection } from "./http2-node.ts";
-import { handshakeTimeout, idleTimeout, maxConnections, maxHandshakesPerAddress, sweepInterval } from "./limits.ts";
+import {
+  endTimeout,
+  handshakeTimeout,
+  idleTimeout,
+  maxConnections,
+  maxHandshakesPerAddress,
+  sweepInterval,
+} from "./limits.ts";
 import { contextOptions, installTrust } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { isTrusted, rootsOf } from "./trust.ts";
@@ -49,12 +57,16 @@ export class Listener {
   readonly #handshakes = new Handshakes(maxHandshakesPerAddress);
   readonly #sweeper: NodeJS.Timeout;
   #material: TlsMaterial;
+  #roots: readonly X509Certificate[];
+  /** performance.now() of the last update: handshakes that began before it were judged by the former material. */
+  #updated = Number.NEGATIVE_INFINITY;
   #certificateRequired: boolean;
   #stopping = false;
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
     this.#material = options.material;
+    this.#roots = options.material.verify ? rootsOf(options.material) : [];
     this.#certificateRequired = options.certificateRequired;
     installTrust(options.material);
     this.#tls = createTlsServer(contextOptions(options.material));
@@ -92,16 +104,16 @@ export class Listener {
     return this.#connections.size;
   }
 
-  /** Uses new material for handshakes from now on, and ends connections that it no longer trusts. */
+  /** Uses new material for handshakes from now on, and ends connections that it no longer admits. */
   update(material: TlsMaterial, certificateRequired: boolean): void {
     this.#material = material;
+    this.#roots = material.verify ? rootsOf(material) : [];
     this.#certificateRequired = certificateRequired;
+    this.#updated = performance.now();
     installTrust(material);
     this.#tls.setSecureContext(contextOptions(material));
-    if (!material.verify) return;
-    const roots = rootsOf(material);
     for (const connection of this.#connections) {
-      if (!isTrusted(connection.chain, roots, Date.now())) connection.engine.close();
+      if (!this.#admits(connection.chain)) this.#end(connection);
     }
   }
 
@@ -110,6 +122,7 @@ export class Listener {
     this.#stopping = true;
     clearInterval(this.#sweeper);
     const closed = new Promise<void>((resolve) => void this.#tcp.close(() => resolve()));
+    this.#handshakes.cut();
     for (const connection of this.#connections) connection.engine.close();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.engine.destroy();
@@ -125,23 +138,23 @@ export class Listener {
     const timer = setTimeout(() => socket.destroy(), handshakeTimeout);
     socket.once("close", () => clearTimeout(timer));
     socket.once("data", (first: Buffer) => {
+      // Not paused, so that the socket notices when the other end closes; the timer ends it if that never happens.
+      if (first[0] !== tlsHandshakeRecord) return void socket.end(plainHttpAnswer);
       clearTimeout(timer);
       socket.pause();
-      if (first[0] === tlsHandshakeRecord) {
-        socket.unshift(first);
-        this.#tls.emit("connection", socket);
-      } else socket.end(plainHttpAnswer);
+      socket.unshift(first);
+      this.#tls.emit("connection", socket);
     });
   }
 
   #accept(socket: TLSSocket): void {
     this.#handshakes.end(socket);
-    const refusal = this.#refusalOf(socket);
+    const chain = chainOf(socket);
+    const refusal = this.#refusalOf(socket, chain);
     if (refusal !== undefined) {
       this.#failed(socket.remoteAddress, new Error(refusal));
       return void socket.destroy();
     }
-    const chain = chainOf(socket);
     const peer = peerOf(socket, chain);
     if (this.#connections.size >= maxConnections && !this.#makeRoom(peer)) return void socket.destroy();
     socket.on("error", () => socket.destroy());
@@ -158,12 +171,19 @@ export class Listener {
   }
 
   // Why a completed handshake is not good enough (reference 1.2).
-  #refusalOf(socket: TLSSocket): string | undefined {
+  #refusalOf(socket: TLSSocket, chain: readonly X509Certificate[]): string | undefined {
     if (this.#stopping) return "the server is stopping";
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return this.#certificateRequired ? "client sent no certificate" : undefined;
-    if (!this.#material.verify || socket.authorized) return undefined;
-    return `client certificate is not trusted: ${messageOf(socket.authorizationError)}`;
+    if (chain.length === 0) return this.#certificateRequired ? "client sent no certificate" : undefined;
+    if (!this.#material.verify) return undefined;
+    if (!socket.authorized) return `client certificate is not trusted: ${messageOf(socket.authorizationError)}`;
+    const mayBeOlder = performance.now() - this.#updated < 2 * handshakeTimeout;
+    return mayBeOlder && !this.#admits(chain) ? "client certificate is not trusted since the last reload" : undefined;
+  }
+
+  /** Whether the current material lets this certificate list in. The handshake itself is verified by OpenSSL. */
+  #admits(chain: readonly X509Certificate[]): boolean {
+    if (chain.length === 0) return !this.#certificateRequired;
+    return !this.#material.verify || isTrusted(chain, this.#roots, Date.now());
   }
 
   #engineFor(socket: TLSSocket, peer: Peer): EngineConnection {
@@ -183,14 +203,22 @@ export class Listener {
   #expired(connection: Connection): void {
     if (!this.#material.verify) return;
     this.#failed(connection.peer.address, new Error("client certificate has expired"));
-    connection.engine.close();
+    this.#end(connection);
+  }
+
+  // No new requests; what is still open after a while (a log stream, a peer that does not close) is cut.
+  #end({ socket, engine }: Connection): void {
+    engine.close();
+    const cut = setTimeout(() => engine.destroy(), endTimeout).unref();
+    socket.once("close", () => clearTimeout(cut));
   }
 
   #sweep(): void {
     const now = performance.now();
     for (const { engine } of this.#connections) {
-      if (engine.overdue(now)) engine.destroy();
-      else if (engine.active === 0 && now - engine.quietSince > idleTimeout) engine.close();
+      const idle = engine.active === 0 ? now - engine.quietSince : 0;
+      if (engine.overdue(now) || idle > idleTimeout + endTimeout) engine.destroy();
+      else if (idle > idleTimeout) engine.close();
     }
   }
 

@@ -149,27 +149,40 @@ export class Server implements AsyncDisposable {
 
   async #swap(config: Config, material: TlsMaterial): Promise<void> {
     const current = this.#store;
-    const keepStore = current !== undefined && sameStore(this.#config, config);
-    const store = keepStore ? current : await openStore(config, this.#context);
+    const kept = current !== undefined && sameStore(this.#config, config) ? current : undefined;
+    const store = kept ?? (await openStore(config, this.#context));
     try {
-      const known = keepStore && isDeepStrictEqual(config.keys, this.#config.keys);
+      const known = kept !== undefined && isDeepStrictEqual(config.keys, this.#config.keys);
       if (!known) await this.#contact.make(config, store.keys, this.log);
-      const overlay = Overlay.over(accessSource(config), this.#overlay);
-      const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
-      await this.#logs.apply(config.log);
-      if (keepStore) store.keys.reconfigure(config.cache, config.store);
-      this.#listener?.update(material, !opensApis(config));
-      this.#snapshot = snapshot;
-      this.#overlay = overlay;
-      this.#proxy = proxyOf(config, material);
+      await this.#install(config, material, store);
     } catch (error) {
-      if (!keepStore) await store.keys[Symbol.asyncDispose]();
+      if (kept === undefined) await store.keys[Symbol.asyncDispose]();
       throw error;
     }
-    if (!keepStore && current !== undefined) this.#retire(current, this.#config);
+    if (kept === undefined && current !== undefined) this.#retire(current, this.#config);
+    this.#warnOfFixedSettings(config);
     this.#config = config;
     this.#store = store;
+  }
+
+  // What can fail comes first; from `update` on nothing does.
+  async #install(config: Config, material: TlsMaterial, store: OpenStore): Promise<void> {
+    const overlay = Overlay.over(accessSource(config), this.#overlay);
+    const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
+    const proxy = proxyOf(config, material);
+    await this.#logs.apply(config.log);
+    store.keys.reconfigure(config.cache, config.store);
+    this.#listener?.update(material, !opensApis(config));
+    this.#snapshot = snapshot;
+    this.#overlay = overlay;
+    this.#proxy = proxy;
     this.#metrics.certificateExpires(material.notAfter);
+  }
+
+  #warnOfFixedSettings(next: Config): void {
+    const { address, ops } = this.#config;
+    if (isDeepStrictEqual([address, ops], [next.address, next.ops])) return;
+    this.log.warn({}, "address and ops.address change only with a restart");
   }
 
   // Every request that can hold a key service has a deadline, so after the longest one nobody uses the old store.

@@ -6,22 +6,33 @@ import type { TlsMaterial } from "./tls.ts";
 
 /** Longer chains than this do not occur; a loop of cross-signed certificates would never end. */
 const maxDepth = 8;
+/** Extended key usage "TLS client" (RFC 5280 section 4.2.1.12). */
+const clientAuth = "1.3.6.1.5.5.7.3.2";
 
 /** Everything a client certificate may end at: the configured pool and the system's roots. */
 export function rootsOf(material: TlsMaterial): readonly X509Certificate[] {
   return [...material.pool, ...getCACertificates("system").map((pem) => new X509Certificate(pem))];
 }
 
-/** True when `chain` (leaf first, then whatever the client sent) ends at one of `roots`. `now` in epoch ms. */
+/**
+ * True when `chain` (leaf first, then whatever the client sent) is good for a TLS client and ends at one of `roots`.
+ * `now` in epoch milliseconds.
+ */
 export function isTrusted(chain: readonly X509Certificate[], roots: readonly X509Certificate[], now: number): boolean {
   let current = chain[0];
+  if (current === undefined || !isForClients(current)) return false;
   for (let depth = 0; current !== undefined && depth < maxDepth; depth += 1) {
     if (!isCurrent(current, now)) return false;
     const issued: X509Certificate = current;
     if (roots.some((root) => isCurrent(root, now) && isIssuer(root, issued))) return true;
-    current = chain.find((candidate) => candidate !== issued && isIssuer(candidate, issued));
+    current = chain.find((candidate) => candidate !== issued && candidate.ca && isIssuer(candidate, issued));
   }
   return false;
+}
+
+// Node calls the extended key usages `keyUsage`; a certificate without any is good for everything.
+function isForClients({ keyUsage }: { readonly keyUsage: readonly string[] | undefined }): boolean {
+  return keyUsage === undefined || keyUsage.length === 0 || keyUsage.includes(clientAuth);
 }
 
 function isIssuer(issuer: X509Certificate, issued: X509Certificate): boolean {
