@@ -11,6 +11,7 @@ import { warmUp } from "../../../sidecar/keys/warm-up.ts";
 import { Secret } from "../../../sidecar/secret.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 import { dead, failing, failingAfter, gated, hanging, ScriptedKeystore } from "../../support/scripted-keystore.ts";
+import type { Step } from "../../support/scripted-keystore.ts";
 import { vectors } from "./fixture.ts";
 
 const policy: StoreConfig = {
@@ -126,6 +127,21 @@ describe("creating keys", () => {
     assert.equal(failed.length, 19);
     assert.ok(failed.every(({ reason }) => isKesError(reason, "KeyExists")));
     assert.equal(f.store.values.size, 1);
+  });
+
+  test("even on a store that checks first and overwrites later, concurrent creates here do not overwrite", async () => {
+    await using f = new Fixture();
+    const careless: Step = async (effect) => {
+      if (f.store.values.has("key")) return failing("KeyExists")(effect, never);
+      await settle();
+      f.store.values.delete("key");
+      return effect();
+    };
+    f.store.always(careless, "create");
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => f.keys.create("key", origin, never)));
+    const failed = results.filter((result) => result.status === "rejected");
+    assert.equal(failed.length, 4);
+    assert.ok(failed.every(({ reason }) => isKesError(reason, "KeyExists")));
   });
 
   const faults = [
@@ -404,6 +420,7 @@ describe("deleting keys", () => {
     await f.use();
     f.store.values.clear();
     await assert.rejects(f.keys.delete("key", never), code("KeyNotFound"));
+    assert.equal(f.keys.stats().size, 0);
     await assert.rejects(f.use(), code("KeyNotFound"));
   });
 
