@@ -76,12 +76,22 @@ async function measureAll(): Promise<void> {
   try {
     for (const name of chosen) {
       process.stderr.write(`measuring ${name} …\n`);
-      measures.push(...((await cases[name]?.(settings)) ?? []));
+      measures.push(...(await measure(name, settings)));
     }
   } finally {
     rmSync(workFolder, { recursive: true });
   }
   show(measures, settings, loadBefore);
+}
+
+/** A measure that cannot be taken is left out, with the reason. */
+async function measure(name: string, settings: LoadSettings): Promise<Measure[]> {
+  try {
+    return (await cases[name]?.(settings)) ?? [];
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return [];
+  }
 }
 
 function show(measures: readonly Measure[], settings: LoadSettings, loadBefore: number): void {

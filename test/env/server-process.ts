@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 
 export interface ServerProcess {
   readonly pid: number;
+  running(): boolean;
   /** Kills it and waits until it is gone. */
   stop(): Promise<void>;
 }
@@ -43,7 +44,7 @@ export async function startServerProcess(
     child.on("exit", (code) => reject(new Error(`${program} ended with code ${code}: ${said}`)));
     await promise;
   }
-  return { pid: child.pid ?? 0, stop };
+  return { pid: child.pid ?? 0, running: () => child.exitCode === null && child.signalCode === null, stop };
 }
 
 /** A port of the loopback interface that nothing listens on now. */

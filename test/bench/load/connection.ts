@@ -164,15 +164,20 @@ export class LoadConnection {
   #control(bytes: Buffer, at: number, length: number): void {
     const [type = 0, flags = 0] = bytes.subarray(at + 3, at + 5);
     const payload = bytes.subarray(at + 9, at + 9 + length);
-    const wantsAnswer = answered.has(type) && (flags & 1) === 0;
     if (type === frameReset || type === frameGoaway) {
       this.#events.failed(`the server sent frame ${type}: ${payload.toString("hex")}`);
-    } else if (type === frameWindowUpdate && bytes.readUInt32BE(at + 5) === 0) {
-      this.#sendWindow += payload.readUInt32BE(0);
-      if (this.#waiting > 0) this.send(0);
-    } else if (wantsAnswer) {
+    } else if (type === frameWindowUpdate) {
+      this.#widen(bytes.readUInt32BE(at + 5), payload.readUInt32BE(0));
+    } else if (answered.has(type) && (flags & 1) === 0) {
       this.#socket.write(frame(type, 1, type === framePing ? payload : Buffer.alloc(0)));
     }
+  }
+
+  /** Only the connection's window is kept: no request comes near its stream's. */
+  #widen(stream: number, increment: number): void {
+    if (stream !== 0) return;
+    this.#sendWindow += increment;
+    if (this.#waiting > 0) this.send(0);
   }
 
   #replenish(): void {
