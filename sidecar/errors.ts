@@ -40,6 +40,7 @@ export const catalogue = {
   CertificateAmbiguous: "the client sent more than one certificate that is not a CA certificate",
   CertificateInvalid: "the client certificate cannot be read or is not trusted",
   ProxyCertificateInvalid: "the TLS proxy forwarded no certificate, several, or one that cannot be read",
+  ProxyCertificateUntrusted: "the TLS proxy forwarded a certificate that tls.ca does not trust",
   PathInvalid: "the request path is not a valid URL path",
   RouteNotFound: "no such route",
   MethodNotAllowed: "the route does not answer this method",

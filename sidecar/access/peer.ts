@@ -33,7 +33,7 @@ type Header = (name: string) => readonly string[];
 /**
  * Whom a request counts as: the peer, or the client whose certificate a proxy forwards.
  * @throws KesError CertificateRequired | CertificateIsCa | CertificateAmbiguous | CertificateInvalid |
- *   ProxyCertificateInvalid | NotAllowed (a forwarded certificate that is the admin's or not trusted)
+ *   ProxyCertificateInvalid | ProxyCertificateUntrusted | NotAllowed (a forwarded certificate that is the admin's)
  */
 export function effectiveIdentity(peer: PeerCertificates, header: Header, access: Access, proxy: TlsProxy): Effective {
   const identity = peerIdentity(peer);
@@ -44,7 +44,8 @@ export function effectiveIdentity(peer: PeerCertificates, header: Header, access
     throw new KesError("NotAllowed", "a TLS proxy forwarded the admin's certificate; the admin connects directly");
   }
   if (proxy.verify !== undefined && !proxy.verify(certificate)) {
-    throw new KesError("NotAllowed", "a TLS proxy forwarded a certificate that tls.ca does not trust");
+    const message = "a TLS proxy forwarded a certificate that tls.ca does not trust; add its issuer to tls.ca";
+    throw new KesError("ProxyCertificateUntrusted", message);
   }
   return { identity: client, address: forwardedAddress(header("x-forwarded-for")) ?? peer.address };
 }

@@ -48,6 +48,7 @@ const entries: Partial<Record<ErrorCode, Entry>> = {
   CertificateAmbiguous: { status: 400, message: "tls: received more than one client certificate" },
   CertificateInvalid: { status: 400 },
   ProxyCertificateInvalid: { status: 400 },
+  ProxyCertificateUntrusted: { status: 403, message: "" },
   PathInvalid: { status: 400 },
   RouteNotFound: { status: 404 },
   MethodNotAllowed: { status: 405 },

@@ -32,6 +32,7 @@ const rows: readonly Row[] = [
   ["CertificateAmbiguous", "/v1/status", 400, "tls: received more than one client certificate"],
   ["CertificateInvalid", "/v1/status", 400, own],
   ["ProxyCertificateInvalid", "/v1/status", 400, own],
+  ["ProxyCertificateUntrusted", "/v1/status", 403, ""],
   ["StoreUnreachable", "/v1/ready", 504, "key store is not reachable"],
   ["StoreFailed", "/v1/ready", 502, "key store is unavailable"],
   ["StoreUnreachable", "/v1/key/generate/", 502, "failed to read key"],
