@@ -139,7 +139,10 @@ export class Listener {
     socket.once("close", () => clearTimeout(timer));
     socket.once("data", (first: Buffer) => {
       // Not paused, so that the socket notices when the other end closes; the timer ends it if that never happens.
-      if (first[0] !== tlsHandshakeRecord) return void socket.end(plainHttpAnswer);
+      if (first[0] !== tlsHandshakeRecord) {
+        socket.end(plainHttpAnswer);
+        return;
+      }
       clearTimeout(timer);
       socket.pause();
       socket.unshift(first);
