@@ -8,7 +8,7 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface Peer {
   /** Remote IP address without port. */
   readonly address: string;
-  /** The certificate list as the client sent it, DER, first certificate first; at most the first two are kept. */
+  /** The certificate list as the client sent it, DER, first certificate first; at most ten are kept. */
   readonly certificates: readonly Buffer[];
 }
 
