@@ -22,7 +22,8 @@ import { Listener } from "./listener.ts";
 import { Logs } from "./logs.ts";
 import type { LogPlaces } from "./logs.ts";
 import { OpsPort } from "./ops.ts";
-import { StoreContact } from "./store-contact.ts";
+import { reportKeyEvent } from "./key-events.ts";
+import { fillCache, StoreContact } from "./store-contact.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { isTrusted, rootsOf } from "./trust.ts";
 
@@ -229,20 +230,14 @@ export class Server implements AsyncDisposable {
   }
 
   #onKeyEvent(event: KeyEvent): void {
-    switch (event.kind) {
-      case "store-call":
-        return this.#metrics.storeOperation(event.operation, event.seconds, event.code);
-      case "store-offline":
-        return this.log.error({ reason: event.reason }, "key store is unreachable");
-      case "store-online":
-        return this.log.warn({ seconds: event.seconds }, "key store is reachable again");
-      case "offline-expired":
-        return this.log.error({ keys: event.keys }, "offline time is over, cached keys were dropped");
-      case "key-changed": {
-        const { name, before, after } = event;
-        return this.log.error({ name, before, after }, "key store holds another key under this name than before");
-      }
-    }
+    reportKeyEvent(event, this.log, this.#metrics);
+    if (event.kind === "store-online") this.#warmUp();
+  }
+
+  #warmUp(): void {
+    const keys = this.#store?.keys;
+    if (keys === undefined || !this.#config.store.warmup) return;
+    void fillCache(keys, this.log, AbortSignal.timeout(60_000));
   }
 
   #openOps(address: Address): Promise<OpsPort> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../contract/config.ts";
 import { isKesError, messageOf } from "../errors.ts";
 import type { KeyService } from "../keys/key-service.ts";
+import { warmUp } from "../keys/warm-up.ts";
 import type { Logger } from "../log/logger.ts";
 import { ensureKeys } from "./generation.ts";
 
@@ -12,6 +13,13 @@ import { ensureKeys } from "./generation.ts";
 const patience = 60_000;
 const firstPause = 500;
 const longestPause = 10_000;
+
+interface Attempt {
+  readonly config: Config;
+  readonly keys: KeyService;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
+}
 
 export class StoreContact {
   #problem: string | undefined = "the key store was not reached yet";
@@ -26,32 +34,34 @@ export class StoreContact {
   /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */
   async make(config: Config, keys: KeyService, log: Logger): Promise<void> {
     await this.stop();
-    const stop = new AbortController();
-    this.#stop = stop;
+    this.#stop = new AbortController();
+    const attempt = { config, keys, log, stop: this.#stop.signal };
     try {
-      await this.#attempt(config, keys, stop.signal);
+      await this.#attempt(attempt);
     } catch (error) {
       if (config.store.startup === "fail" || !isPassing(error)) throw error;
       this.#note(error);
       log.warn({ err: error }, "waiting for the key store");
-      this.#waiting = this.#retry(stop.signal, () => this.#attempt(config, keys, stop.signal), log);
+      this.#waiting = this.#retry(attempt);
     }
   }
 
-  async #attempt(config: Config, keys: KeyService, stop: AbortSignal): Promise<void> {
+  async #attempt({ config, keys, log, stop }: Attempt): Promise<void> {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
     await keys.status(signal);
     await ensureKeys(config, keys, signal);
     this.#problem = undefined;
+    if (config.store.warmup) await fillCache(keys, log, stop);
   }
 
-  async #retry(signal: AbortSignal, attempt: () => Promise<void>, log: Logger): Promise<void> {
+  async #retry(attempt: Attempt): Promise<void> {
+    const { stop: signal, log } = attempt;
     for (let pause = firstPause; !signal.aborted; pause = Math.min(pause * 2, longestPause)) {
       // Servers that start together must not ask together.
       await sleep(pause * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await attempt();
+        await this.#attempt(attempt);
         log.warn({}, "key store is reachable");
         return;
       } catch (error) {
@@ -75,4 +85,13 @@ export class StoreContact {
 // What time can heal. Everything else (a wrong wrapping key, a missing directory) needs a person.
 function isPassing(error: unknown): boolean {
   return isKesError(error, "StoreUnreachable", "StoreFailed");
+}
+
+/** Reads the keys into the cache; a failure is a log line, since every key is still read when it is asked for. */
+export async function fillCache(keys: KeyService, log: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    log.info({ keys: await warmUp(keys, signal) }, "keys read into the cache");
+  } catch (error) {
+    log.warn({ err: error }, "reading keys into the cache failed");
+  }
 }
