@@ -65,5 +65,5 @@ function configured(route: ApiRoute, config: ApiConfig): ApiRoute {
   const setting = config.routes.get(route.path);
   if (setting === undefined) return route;
   const opened = setting.skipAuth && openable.has(route.path);
-  return { ...route, timeout: setting.timeout ?? route.timeout, auth: opened ? "identify" : route.auth };
+  return { ...route, timeout: setting.timeout ?? route.timeout, auth: opened ? "open" : route.auth };
 }

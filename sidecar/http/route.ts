@@ -11,8 +11,11 @@ export interface Route<State> {
   readonly maxBody: number;
   /** Milliseconds until the exchange is cut; 0 = never. */
   readonly timeout: number;
-  /** `policy`: admin or an allowing policy. `identify`: anyone, identified if possible. `none`: anyone. */
-  readonly auth: "policy" | "identify" | "none";
+  /**
+   * `policy`: admin or an allowing policy. `identify`: anyone, a bad certificate is refused. `open`: anyone, a bad
+   * certificate counts as none. `none`: anyone, nobody is identified.
+   */
+  readonly auth: "policy" | "identify" | "open" | "none";
   /** Whether the request metrics and the audit log see it. */
   readonly count: boolean;
   readonly handle: (call: Call<State>) => MaybePromise<Reply>;

@@ -38,10 +38,8 @@ export class ServerGate implements Gate<ServerState> {
       return effectiveIdentity(exchange.peer, header, access, this.#options.proxy());
     } catch (error) {
       // Routes that only want to know who it is take nobody for an answer.
-      if (route.auth === "identify" && isKesError(error, "CertificateRequired")) {
-        return { identity: "", address: exchange.peer.address };
-      }
-      throw error;
+      if (!takesNobody(route, error)) throw error;
+      return { identity: "", address: exchange.peer.address };
     }
   }
 
@@ -80,6 +78,11 @@ export class ServerGate implements Gate<ServerState> {
       duration: elapsed * 1e6,
     });
   }
+}
+
+function takesNobody({ auth }: Route<ServerState>, error: unknown): boolean {
+  if (auth === "open") return isKesError(error);
+  return auth === "identify" && isKesError(error, "CertificateRequired");
 }
 
 // The client learns that it is denied; the log learns who, what, which policy, and the rule that would have allowed it.
