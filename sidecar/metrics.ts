@@ -149,12 +149,12 @@ export class Metrics {
   }
 
   /** For `/v1/metrics`; `accept` is the request's Accept header, empty when it sent none. */
-  exposition(accept: string): Exposition {
+  exposition(accept: string): Promise<Exposition> {
     return expose(this.#api, accept);
   }
 
   /** For `/metrics` of the ops port: everything. */
-  opsExposition(accept: string): Exposition {
+  opsExposition(accept: string): Promise<Exposition> {
     return expose(this.#ops, accept);
   }
 

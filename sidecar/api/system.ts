@@ -46,8 +46,8 @@ async function storeFields(call: ApiCall): Promise<object> {
 }
 
 export function metrics({ metrics }: Services): Handler {
-  return (call) => {
-    const { type, body } = metrics.exposition(call.header("accept").join(","));
+  return async (call) => {
+    const { type, body } = await metrics.exposition(call.header("accept").join(","));
     return { status: 200, headers: { "content-type": type }, body, close: false, source: undefined };
   };
 }

@@ -7,10 +7,8 @@ import type { Distribution, Family, MetricType, Sample } from "./instruments.ts"
 const typeNumbers: Readonly<Record<MetricType, number>> = { counter: 0, gauge: 1, histogram: 4 };
 const valueFields: Readonly<Record<MetricType, number>> = { counter: 3, gauge: 2, histogram: 7 };
 
-/** The family with its length before it; nothing when it has no sample. */
-export function encodeFamily(family: Family): Buffer {
-  const samples = family.samples();
-  if (samples.length === 0) return Buffer.alloc(0);
+/** The family with its length before it. */
+export function encodeFamily(family: Family, samples: readonly Sample[]): Buffer {
   const body = Buffer.concat([
     text(1, family.name),
     text(2, family.help),

@@ -3,20 +3,22 @@
 //   /livez     the process runs its event loop
 //   /startupz  the key port is bound
 //   /readyz    the key store was reached once; a later outage does not take the pod out of service
-//   /metrics   everything of ours, Prometheus text
+//   /metrics   everything of ours, in the form that Accept asks for
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Address } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 
 export interface OpsSource {
   /** A sentence saying what is still missing, or undefined when it is so. */
   startupProblem(): string | undefined;
   readinessProblem(): string | undefined;
-  metrics(): Promise<string>;
+  /** `accept` is the Accept header, empty when there is none. */
+  metrics(accept: string): Promise<Exposition>;
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly text: string };
+type Answer = { readonly status: number; readonly type: string; readonly body: string | Buffer };
 
 const plain = "text/plain; charset=utf-8";
 
@@ -31,7 +33,7 @@ export class OpsPort implements AsyncDisposable {
   static async open(address: Address, source: OpsSource): Promise<OpsPort> {
     const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) => {
       answer(request, source)
-        .catch((error: unknown) => ({ status: 500, type: plain, text: `${messageOf(error)}\n` }))
+        .catch((error: unknown) => ({ status: 500, type: plain, body: `${messageOf(error)}\n` }))
         .then((reply) => send(response, reply), ignore);
     });
     await new Promise<void>((resolve, reject) => {
@@ -58,29 +60,29 @@ export class OpsPort implements AsyncDisposable {
 }
 
 async function answer(request: IncomingMessage, source: OpsSource): Promise<Answer> {
-  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, type: plain, text: "use GET\n" };
+  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, type: plain, body: "use GET\n" };
   switch (new URL(request.url ?? "/", "http://ops").pathname) {
     case "/livez":
-      return { status: 200, type: plain, text: "ok\n" };
+      return { status: 200, type: plain, body: "ok\n" };
     case "/startupz":
       return probe(source.startupProblem());
     case "/readyz":
       return probe(source.readinessProblem());
     case "/metrics":
-      return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", text: await source.metrics() };
+      return { status: 200, ...(await source.metrics(request.headers.accept ?? "")) };
     default:
-      return { status: 404, type: plain, text: "only /livez /readyz /startupz /metrics are here\n" };
+      return { status: 404, type: plain, body: "only /livez /readyz /startupz /metrics are here\n" };
   }
 }
 
 function probe(problem: string | undefined): Answer {
-  if (problem === undefined) return { status: 200, type: plain, text: "ok\n" };
-  return { status: 503, type: plain, text: `${problem}\n` };
+  if (problem === undefined) return { status: 200, type: plain, body: "ok\n" };
+  return { status: 503, type: plain, body: `${problem}\n` };
 }
 
-function send(response: ServerResponse, { status, type, text }: Answer): void {
+function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, { "content-type": type });
-  response.end(text);
+  response.end(body);
 }
 
 function ignore(): void {

@@ -244,7 +244,7 @@ export class Server implements AsyncDisposable {
     return OpsPort.open(address, {
       startupProblem: () => (this.#listener === undefined ? "the key port is not bound yet" : undefined),
       readinessProblem: () => this.#contact.problem,
-      metrics: () => Promise.resolve(this.#metrics.opsExposition("").body.toString()),
+      metrics: (accept) => this.#metrics.opsExposition(accept),
     });
   }
 

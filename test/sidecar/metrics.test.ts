@@ -17,7 +17,8 @@ function parse(text: string): Map<string, ParsedFamily> {
   const families = new Map<string, ParsedFamily>();
   let current = "";
   let help = "";
-  for (const line of text.trimEnd().split("\n")) {
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
     const helped = /^# HELP (\w+) (.+)$/.exec(line);
     const typed = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line);
     const sample = /^(\w+)(\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? (NaN|[-+]?[\d.eE+-]+|[+-]Inf)$/.exec(line);
@@ -39,16 +40,16 @@ function newMetrics(uptime = 12_345): Metrics {
   return new Metrics({ version: "v1", commit: 'a"b', uptime: () => uptime, system: systemFigures });
 }
 
-function apiText(metrics: Metrics): string {
-  return metrics.exposition("").body.toString();
+async function apiText(metrics: Metrics): Promise<string> {
+  return (await metrics.exposition("")).body.toString();
 }
 
-function opsText(metrics: Metrics): string {
-  return metrics.opsExposition("").body.toString();
+async function opsText(metrics: Metrics): Promise<string> {
+  return (await metrics.opsExposition("")).body.toString();
 }
 
 /** Touches every instrument, so that every family has a sample. */
-function exercise(metrics: Metrics): void {
+async function exercise(metrics: Metrics): Promise<void> {
   for (const status of [200, 404, 502]) {
     metrics.requestStarted();
     metrics.requestFinished(status, 0.02);
@@ -73,7 +74,7 @@ function exercise(metrics: Metrics): void {
     offline: true,
     offlineBudgetSeconds: 60,
   }));
-  opsText(metrics);
+  await opsText(metrics);
 }
 
 describe("/v1/metrics", () => {
@@ -91,12 +92,12 @@ describe("/v1/metrics", () => {
     ["kes_system_up_time", "gauge"],
   ];
 
-  test("has exactly the families of the protocol, sorted, the request counters once they have counted", () => {
+  test("has exactly the families of the protocol, sorted, the request counters once they have counted", async () => {
     const metrics = newMetrics();
-    const before = [...parse(apiText(metrics))].map(([name, { type }]) => [name, type]);
+    const before = [...parse(await apiText(metrics))].map(([name, { type }]) => [name, type]);
     assert.deepEqual(before, always);
-    exercise(metrics);
-    const after = [...parse(apiText(metrics))].map(([name, { type }]) => [name, type]);
+    await exercise(metrics);
+    const after = [...parse(await apiText(metrics))].map(([name, { type }]) => [name, type]);
     const counters = requestCounters.map((name) => [name, "counter"]);
     assert.deepEqual(
       after,
@@ -104,10 +105,10 @@ describe("/v1/metrics", () => {
     );
   });
 
-  test("has one sample in every family that is no request counter, as the SDK demands", () => {
+  test("has one sample in every family that is no request counter, as the SDK demands", async () => {
     const metrics = newMetrics();
-    exercise(metrics);
-    for (const [name, { type, samples }] of parse(apiText(metrics))) {
+    await exercise(metrics);
+    for (const [name, { type, samples }] of parse(await apiText(metrics))) {
       if (requestCounters.includes(name)) continue;
       const main =
         type === "histogram" ? [...samples.keys()].filter((sample) => sample.endsWith("_count")) : [...samples.keys()];
@@ -115,10 +116,10 @@ describe("/v1/metrics", () => {
     }
   });
 
-  test("counts responses by class and code, and a redirect in none", () => {
+  test("counts responses by class and code, and a redirect in none", async () => {
     const metrics = newMetrics();
     for (const status of [200, 200, 301, 400, 403, 403, 499, 504, 599, 600, 0]) metrics.requestFinished(status, 0);
-    const families = parse(apiText(metrics));
+    const families = parse(await apiText(metrics));
     const counted = requestCounters.map((name) => Array.from(families.get(name)?.samples ?? []));
     assert.deepEqual(counted, [
       [['kes_http_request_success{code="200"}', 2]],
@@ -134,22 +135,22 @@ describe("/v1/metrics", () => {
     ]);
   });
 
-  test("keeps running requests and ignores scrapes", () => {
+  test("keeps running requests and ignores scrapes", async () => {
     const metrics = newMetrics();
     metrics.requestStarted();
     metrics.requestStarted();
     metrics.requestStarted();
     metrics.requestIgnored();
     metrics.requestFinished(200, 0);
-    const families = parse(apiText(metrics));
+    const families = parse(await apiText(metrics));
     assert.equal(families.get("kes_http_request_active")?.samples.get("kes_http_request_active"), 1);
     assert.equal(families.get("kes_http_response_time")?.samples.get("kes_http_response_time_count"), 1);
   });
 
-  test("puts response times into cumulative buckets, a bound belonging to its bucket", () => {
+  test("puts response times into cumulative buckets, a bound belonging to its bucket", async () => {
     const metrics = newMetrics();
     for (const seconds of [0.001, 0.01, 0.011, 2, 60]) metrics.requestFinished(200, seconds);
-    const samples = [...(parse(apiText(metrics)).get("kes_http_response_time")?.samples ?? [])];
+    const samples = [...(parse(await apiText(metrics)).get("kes_http_response_time")?.samples ?? [])];
     const bounds = ["0.01", "0.05", "0.1", "0.25", "0.5", "1", "1.5", "3", "5", "10", "+Inf"];
     const counts = [2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5];
     assert.deepEqual(samples, [
@@ -159,8 +160,8 @@ describe("/v1/metrics", () => {
     ]);
   });
 
-  test("cuts the uptime to hundredths of a second", () => {
-    assert.match(apiText(newMetrics(12_349)), /^kes_system_up_time 12\.34$/m);
+  test("cuts the uptime to hundredths of a second", async () => {
+    assert.match(await apiText(newMetrics(12_349)), /^kes_system_up_time 12\.34$/m);
   });
 });
 
@@ -181,19 +182,19 @@ describe("content negotiation", () => {
     ["application/vnd.google.protobuf; proto=other; encoding=delimited", `${text}underscores`],
   ];
   for (const [accept, type] of cases) {
-    test(`answers '${accept}' with ${type}`, () => {
-      assert.equal(newMetrics().exposition(accept).type, type);
+    test(`answers '${accept}' with ${type}`, async () => {
+      assert.equal((await newMetrics().exposition(accept)).type, type);
     });
   }
 
-  test("writes the same numbers as protobuf as it writes as text", () => {
+  test("writes the same numbers as protobuf as it writes as text", async () => {
     const metrics = newMetrics();
     metrics.requestFinished(200, 0.02);
     metrics.requestFinished(404, 70);
-    const families = decodeFamilies(metrics.exposition(protobuf).body);
+    const families = decodeFamilies((await metrics.exposition(protobuf)).body);
     assert.deepEqual(
       families.map(({ name, help, type }) => ({ name, help, type })),
-      [...parse(apiText(metrics))].map(([name, { type, help }]) => ({ name, help, type })),
+      [...parse(await apiText(metrics))].map(([name, { type, help }]) => ({ name, help, type })),
     );
     const success = families.find(({ name }) => name === "kes_http_request_success");
     assert.deepEqual(success?.metrics, [{ labels: { code: "200" }, value: 1 }]);
@@ -209,11 +210,11 @@ describe("content negotiation", () => {
 });
 
 describe("the ops port's metrics", () => {
-  test("hold everything /v1/metrics has and more", () => {
+  test("hold everything /v1/metrics has and more", async () => {
     const metrics = newMetrics();
-    exercise(metrics);
-    const ops = parse(opsText(metrics));
-    for (const name of parse(apiText(metrics)).keys()) assert.ok(ops.has(name), name);
+    await exercise(metrics);
+    const ops = parse(await opsText(metrics));
+    for (const name of parse(await apiText(metrics)).keys()) assert.ok(ops.has(name), name);
     const value = (name: string, sample = name): number | undefined => ops.get(name)?.samples.get(sample);
     assert.equal(value("kes_build_info", 'kes_build_info{version="v1",commit="a\\"b"}'), 1);
     assert.equal(value("kes_policy_denials_total", 'kes_policy_denials_total{reason="no-rule-allows"}'), 1);
@@ -231,27 +232,27 @@ describe("the ops port's metrics", () => {
     assert.ok(ops.get("kes_event_loop_delay_seconds"));
   });
 
-  test("leave out what is not known yet", () => {
-    const names = [...parse(opsText(newMetrics())).keys()];
+  test("leave out what is not known yet", async () => {
+    const names = [...parse(await opsText(newMetrics())).keys()];
     assert.ok(!names.includes("kes_tls_certificate_expiry_seconds"));
     assert.ok(!names.some((name) => name.startsWith("kes_cache_")));
   });
 
-  test("count connections down again", () => {
+  test("count connections down again", async () => {
     const metrics = newMetrics();
     metrics.connectionOpened();
     metrics.connectionOpened();
     metrics.connectionClosed();
-    assert.match(opsText(metrics), /^kes_connections 1$/m);
+    assert.match(await opsText(metrics), /^kes_connections 1$/m);
   });
 
-  test("are all in docs/metrics.md with their type, and the page has no other", () => {
+  test("are all in docs/metrics.md with their type, and the page has no other", async () => {
     const metrics = newMetrics();
-    exercise(metrics);
+    await exercise(metrics);
     const page = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \|/gm)];
     const documented = rows.map(([, name = "", type = ""]) => `${name} ${type}`).toSorted();
-    const exposed = [...parse(opsText(metrics))].map(([name, { type }]) => `${name} ${type}`).toSorted();
+    const exposed = [...parse(await opsText(metrics))].map(([name, { type }]) => `${name} ${type}`).toSorted();
     assert.deepEqual(documented, exposed);
   });
 });

@@ -92,6 +92,7 @@ async function scrape(fixture: Fixture): Promise<Scrape> {
   const helped = new Set<string>();
   const samples = new Map<string, number>();
   for (const line of answer.text.trimEnd().split("\n")) {
+    if (line === "") continue;
     const [mark, word, name = "", ...rest] = line.split(" ");
     if (mark === "#" && word === "TYPE") types.push([name, rest.join(" ")]);
     else if (mark === "#" && word === "HELP") helped.add(name);
