@@ -17,7 +17,7 @@ const metrics = ["sidecar/metrics.ts", "sidecar/metrics/"];
 
 // Longest prefix wins. `*` = everything in sidecar.
 const table: Readonly<Record<string, Rule>> = {
-  "sidecar/contract/": { may: ["zod", "minimatch"] },
+  "sidecar/contract/": { may: ["minimatch"] },
   "sidecar/errors.ts": { may: [] },
   "sidecar/secret.ts": { may: [] },
   "sidecar/certificate.ts": { may: ["sidecar/contract/", errors, "@peculiar/x509", "reflect-metadata"] },
