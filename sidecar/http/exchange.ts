@@ -55,5 +55,7 @@ export interface ReplyStream {
   /** False when the client reads too slowly and the write was buffered: stop writing or drop the client. */
   write(chunk: string): boolean;
   end(): void;
+  /** Ends at once and throws away what was not read. */
+  cut(): void;
   onClose(listener: () => void): void;
 }

@@ -6,6 +6,8 @@ export interface Follower {
   /** False when the line was buffered because the client reads slowly. */
   write(chunk: string): boolean;
   end(): void;
+  /** Ends at once and throws away what was not read; where it is absent `end` has to do. */
+  cut?(): void;
   onClose(listener: () => void): void;
 }
 
@@ -51,6 +53,8 @@ export class EventStream {
   #drop(follower: Follower): void {
     this.#followers.delete(follower);
     this.#onDrop();
-    follower.end();
+    // A polite end would wait for the reader that just proved not to read.
+    if (follower.cut === undefined) follower.end();
+    else follower.cut();
   }
 }

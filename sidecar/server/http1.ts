@@ -10,6 +10,7 @@ import { readBody } from "./body-reader.ts";
 import type { EngineConnection, EngineOptions } from "./engine.ts";
 import { valuesOf } from "./http2-node.ts";
 import { headerTimeout, maxHeaderBytes } from "./limits.ts";
+import { Stall } from "./stall.ts";
 
 /** One parser for all HTTP/1.1 connections of a listener. */
 export class Http1Engine {
@@ -48,6 +49,8 @@ class Http1Connection implements EngineConnection {
   #bytesSeen: number;
   #begun: number | undefined;
   #closing = false;
+  #refused = false;
+  readonly #stall = new Stall();
   #latest: IncomingMessage | undefined;
   active = 0;
   quietSince = performance.now();
@@ -61,6 +64,8 @@ class Http1Connection implements EngineConnection {
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {
+    // It came behind the last one that is answered: it must not be carried out, because nobody could be told.
+    if (this.#closing) return void request.resume();
     this.active += 1;
     this.#begun = undefined;
     this.#latest = request;
@@ -76,6 +81,9 @@ class Http1Connection implements EngineConnection {
   }
 
   refuse(error: Error & { code?: string }, socket: Duplex): void {
+    // The parser complains again about every further chunk.
+    if (this.#refused) return;
+    this.#refused = true;
     this.#options.onProtocolError(error);
     // While another request waits for its answer, this one would be taken for it.
     const own = this.active === 0 || (this.active === 1 && this.#latest?.complete === false);
@@ -86,6 +94,8 @@ class Http1Connection implements EngineConnection {
   }
 
   overdue(now: number): boolean {
+    const { writableLength, bytesWritten } = this.#socket;
+    if (this.#stall.lasts(now, writableLength > 0, bytesWritten)) return true;
     if (this.active > 0) return false;
     if (this.#begun === undefined && this.#socket.bytesRead !== this.#bytesSeen) this.#begun = now;
     return this.#begun !== undefined && now - this.#begun > headerTimeout;
@@ -151,6 +161,7 @@ class MessageExchange implements Exchange {
     return {
       write: (chunk) => response.writable && response.write(chunk),
       end: () => void response.end(),
+      cut: () => void response.destroy(),
       onClose: (listener) => void response.once("close", listener),
     };
   }

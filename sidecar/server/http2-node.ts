@@ -7,30 +7,40 @@ import type { Body, Exchange, Peer, Reply, ReplyStream } from "../http/exchange.
 import { readBody } from "./body-reader.ts";
 import type { EngineConnection, EngineOptions } from "./engine.ts";
 import { maxHeaderBytes, maxStreams } from "./limits.ts";
+import { Stall } from "./stall.ts";
 
 const settings = { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes, initialWindowSize: 262_144 };
 
 export class NodeHttp2Connection implements EngineConnection {
   readonly #session: ServerHttp2Session;
-  active = 0;
+  readonly #socket: TLSSocket;
+  readonly #streams = new Set<ServerHttp2Stream>();
+  readonly #stall = new Stall();
   quietSince = performance.now();
 
   constructor(socket: TLSSocket, options: EngineOptions) {
+    this.#socket = socket;
     this.#session = performServerHandshake(socket, { settings, maxSessionMemory: 16 });
     this.#session.on("error", options.onProtocolError);
     this.#session.on("stream", (stream, headers, flags, rawHeaders) => {
-      this.active += 1;
+      this.#streams.add(stream);
       stream.on("error", ignore);
       stream.once("close", () => {
-        this.active -= 1;
+        this.#streams.delete(stream);
         this.quietSince = performance.now();
       });
       options.serve(new StreamExchange(options.peer, stream, { headers, flags, rawHeaders }));
     });
   }
 
-  overdue(): boolean {
-    return false;
+  get active(): number {
+    return this.#streams.size;
+  }
+
+  overdue(now: number): boolean {
+    let unsent = false;
+    for (const stream of this.#streams) unsent ||= stream.writableLength > 0;
+    return this.#stall.lasts(now, unsent, this.#socket.bytesWritten);
   }
 
   close(): void {
@@ -39,6 +49,8 @@ export class NodeHttp2Connection implements EngineConnection {
 
   destroy(): void {
     this.#session.destroy();
+    // A session that was closed before only ends its socket, and waits for a peer that may not answer.
+    this.#socket.destroy();
   }
 }
 
@@ -95,6 +107,7 @@ class StreamExchange implements Exchange {
     return {
       write: (chunk) => stream.writable && stream.write(chunk),
       end: () => void stream.end(),
+      cut: () => stream.close(constants.NGHTTP2_CANCEL),
       onClose: (listener) => void stream.once("close", listener),
     };
   }

@@ -8,9 +8,6 @@ export const headerTimeout = 5_000;
 export const idleTimeout = 90_000;
 /** From the wish to end a connection (expired, no longer trusted) to its cut, for what is in flight on it. */
 export const endTimeout = 5_000;
-/** A connection that was asked to close and is quiet; what still talks is cut after the second time. */
-export const lingerTime = 5_000;
-export const closeTime = 20_000;
 /** Answers that wait while the client reads nothing at all (Go's write deadline does this). */
 export const stallTimeout = 30_000;
 /** How often idle and slow connections are looked for. */

@@ -216,6 +216,10 @@ export class CollectedStream implements ReplyStream {
     this.ended = true;
   }
 
+  cut(): void {
+    this.ended = true;
+  }
+
   onClose(): void {
     // Never closes by itself.
   }
