@@ -1,7 +1,7 @@
 // The three forms a listing comes in: an object with names and perhaps a cursor (current servers), lines of JSON
 // (v0.18 to 2023), and a bare JSON array (policies up to v0.17).
 import { KesError } from "../errors.ts";
-import { isObject, namesField, optionalText, parseObject } from "./answer.ts";
+import { namesField, optionalText, parseObject } from "./answer.ts";
 import type { Answer } from "./transport.ts";
 
 export interface Page {
@@ -31,6 +31,6 @@ function nameOfLine(line: string, field: string): string {
   if (error !== "") throw new KesError("ServerAnswered", error);
   // Releases up to v0.17 spelt it "Name".
   const value = object[field] ?? object["Name"];
-  if (typeof value === "string" && isObject(object)) return value;
+  if (typeof value === "string") return value;
   throw new KesError("ServerAnswered", "the server's answer is not understood (listing): is it a KES server?");
 }

@@ -3,6 +3,8 @@ import { KesError, messageOf } from "../errors.ts";
 
 const nothingListens = "is a server running there, and is the address right? Set it with --server or KES_SERVER";
 const notTrusted = "trust its CA with --ca FILE (or SSL_CERT_FILE), or skip the check with -k where that is acceptable";
+const handshakeFailed =
+  "check that the address is a KES server's, and that KES_API_KEY or the certificate files are set";
 const ownCertificate = "the server does not accept this client certificate: use one of a CA it trusts";
 
 /** Failures before anything was sent. */
@@ -12,8 +14,8 @@ const connectFailures: Readonly<Record<string, string>> = {
   ENETUNREACH: nothingListens,
   ENOTFOUND: "the host name does not resolve: check the spelling and the DNS",
   EAI_AGAIN: "the host name does not resolve now: check the DNS",
-  EPROTO: "the server does not speak TLS on that port: check the address",
-  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS on that port: check the address",
+  EPROTO: handshakeFailed,
+  ERR_SSL_WRONG_VERSION_NUMBER: handshakeFailed,
   ERR_TLS_CERT_ALTNAME_INVALID: "use a name or address that is in its certificate, or skip the check with -k",
   CERT_HAS_EXPIRED: "renew the server's certificate, or skip the check with -k",
   CERT_NOT_YET_VALID: "check the clocks of both machines",
@@ -28,14 +30,12 @@ const connectFailures: Readonly<Record<string, string>> = {
 /** Failures on a connection that was made. */
 const laterFailures: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the server is overloaded or cannot be reached from here: try again",
-  ECONNRESET: "the server closed the connection: try again, and look into its log",
+  // Node's own servers close on a client certificate they refuse, without an alert.
+  ECONNRESET: "the server closed the connection, perhaps for this client certificate: look into the server's log",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the server wants a client certificate: set KES_API_KEY",
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ownCertificate,
-  ERR_SSL_SSL_TLSV1_ALERT_UNKNOWN_CA: ownCertificate,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: ownCertificate,
-  ERR_SSL_SSL_ALERT_BAD_CERTIFICATE: ownCertificate,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "this client certificate has expired: renew it",
-  ERR_SSL_SSL_ALERT_CERTIFICATE_EXPIRED: "this client certificate has expired: renew it",
+  "ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE": ownCertificate,
+  "ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED": "this client certificate has expired: renew it",
 };
 
 /** True if no connection was made, so that nothing can have happened on the server. */

@@ -21,8 +21,10 @@ async function candidatesAfter(
   typed: string,
   environment: Environment,
 ): Promise<readonly string[]> {
-  let command: Command = await buildProgram(words[0] ?? "", environment);
+  const root = await buildProgram(words[0] ?? "", environment);
+  let command: Command = root;
   for (const word of words) command = command.commands.find((sub) => sub.name() === word) ?? command;
+  if (command === root) return [];
   const { commands, options } = command;
   return typed.startsWith("-") ? options.flatMap(({ long }) => long ?? []) : commands.map((sub) => sub.name());
 }

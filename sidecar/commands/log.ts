@@ -2,7 +2,7 @@
 import { Option, type Command } from "commander";
 import { isObject, numberField, optionalText, type JsonObject } from "../client/answer.ts";
 import { KesError } from "../errors.ts";
-import { defineCommand } from "./command.ts";
+import { CommandExit, defineCommand } from "./command.ts";
 import { addConnectOptions, withClient, type ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
 import { explain } from "./show.ts";
@@ -74,6 +74,8 @@ async function follow(kind: "audit" | "error", options: LogOptions, environment:
       };
       await explain(`failed to connect to ${kind} log`, read());
     });
+  } catch (error) {
+    throw ended.signal.aborted ? new CommandExit(1) : error;
   } finally {
     giveBack();
   }

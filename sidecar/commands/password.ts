@@ -24,13 +24,8 @@ async function readLine(environment: Environment): Promise<string> {
   const { stdin } = environment;
   let line = "";
   for (;;) {
-    const chunk: unknown = stdin.read();
-    if (chunk === null) {
-      if (stdin.readableEnded || stdin.destroyed) return line;
-      await Promise.race([once(stdin, "readable"), once(stdin, "end")]);
-      continue;
-    }
-    const text = Buffer.isBuffer(chunk) || typeof chunk === "string" ? chunk.toString() : "";
+    const text = await nextText(stdin);
+    if (text === undefined) return line;
     const typed = /^[^\r\n]*/.exec(text)?.[0] ?? "";
     line = edit(line, typed);
     if (typed.length === text.length) continue;
@@ -38,6 +33,16 @@ async function readLine(environment: Environment): Promise<string> {
     const rest = text.slice(typed.length).replace(/^\r?\n?/, "");
     if (rest !== "") stdin.unshift(rest);
     return line;
+  }
+}
+
+/** What was typed since the last call; undefined at the end of the input. */
+async function nextText(stdin: Environment["stdin"]): Promise<string | undefined> {
+  for (;;) {
+    const chunk: unknown = stdin.read();
+    if (Buffer.isBuffer(chunk) || typeof chunk === "string") return chunk.toString();
+    if (stdin.readableEnded || stdin.destroyed) return undefined;
+    await Promise.race([once(stdin, "readable"), once(stdin, "end")]);
   }
 }
 

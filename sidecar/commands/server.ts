@@ -77,7 +77,11 @@ class Reloader implements AsyncDisposable {
   /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
   async onSignal(): Promise<void> {
     this.#environment.stderr.write("SIGHUP signal received. Reloading configuration...\n");
-    this.#server.reopenLogs();
+    try {
+      this.#server.reopenLogs();
+    } catch (error) {
+      this.#server.log.error({ err: error }, "a log file cannot be opened anew, the former one stays");
+    }
     if (await this.reload("SIGHUP")) {
       this.#environment.stdout.write("=> Reloading configuration after SIGHUP signal completed.\n");
     }

@@ -68,7 +68,7 @@ describe("usage goes to stderr with exit code 2", () => {
 test("the list of commands names each once and hides the older ones", async () => {
   const { stderr } = await kes(["--help"]);
   const names = [...stderr.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1]);
-  assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
+  assert.equal(new Set(names).size, names.length);
   for (const name of ["server", "key", "policy", "identity", "ls", "log", "status", "metric", "migrate", "update"]) {
     assert.ok(names.includes(name), name);
   }
