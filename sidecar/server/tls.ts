@@ -85,8 +85,6 @@ export function contextOptions(material: TlsMaterial): TlsOptions {
     ...(material.passphrase === undefined ? {} : { passphrase: material.passphrase }),
     requestCert: true,
     rejectUnauthorized: false,
-    // Every certificate of the pool is an anchor, an intermediate one as well, as for Go's verifier.
-    allowPartialTrustChain: true,
     ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
     secureOptions: constants.SSL_OP_NO_TICKET,
