@@ -18,7 +18,7 @@ const cases: Readonly<Record<string, (settings: LoadSettings) => Promise<Measure
   audit: auditMeasures,
   connect: connectMeasures,
   start: startMeasures,
-  memory: memoryMeasures,
+  memory: (settings) => memoryMeasures(settings, Number(values.requests)),
   "policy-memory": policyMemoryMeasures,
   list: listMeasures,
   decision: decisionMeasures,
@@ -29,6 +29,7 @@ const help = `Usage: npm run bench -- [options]
   --only NAMES   some of: ${Object.keys(cases).join(",")}
   --seconds N    length of a measured run (default 3)
   --runs N       runs of each measure (default 3)
+  --requests N   requests before the second look at the memory (default 1000000)
   --bare         also measure a bare node:http2 handler
   --no-ours      leave our server out
   --no-pin       do not pin the processes to processors
@@ -44,6 +45,7 @@ const { values } = parseArgs({
     only: { type: "string", default: Object.keys(cases).join(",") },
     seconds: { type: "string", default: "3" },
     runs: { type: "string", default: "3" },
+    requests: { type: "string", default: "1000000" },
     bare: { type: "boolean", default: false },
     ours: { type: "boolean", default: true },
     pin: { type: "boolean", default: true },

@@ -58,7 +58,7 @@ function figure(value: number): string {
 
 /** Bars of processor time per request. */
 export function picture(measures: readonly Measure[]): string {
-  const bars = measures.filter((measure) => measure.unit === "µs CPU" && measure.runs.ours !== undefined);
+  const bars = measures.filter(({ unit, name, runs }) => unit === "µs CPU" && runs.ours && !name.startsWith("new"));
   const servers = ["ours", "go"] as const;
   const largest = Math.max(
     ...bars.flatMap(({ runs }) => servers.map((name) => (runs[name] ? spread(runs[name]).median : 0))),

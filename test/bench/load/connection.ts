@@ -189,7 +189,8 @@ export class LoadConnection {
   }
 }
 
-function preface(): Buffer {
+/** What a client sends first: magic, settings, and a wide window. */
+export function preface(): Buffer {
   const settings = Buffer.alloc(12);
   settings.writeUInt16BE(2, 0); // ENABLE_PUSH 0
   settings.writeUInt16BE(4, 6); // INITIAL_WINDOW_SIZE

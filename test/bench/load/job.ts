@@ -20,6 +20,8 @@ export interface RequestJob extends JobBase {
 export interface HandshakeJob extends JobBase {
   readonly kind: "handshakes";
   readonly parallel: number;
+  /** Whether each connection carries a request. */
+  readonly request: boolean;
 }
 
 export type Job = RequestJob | HandshakeJob;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuTime } from "../process-figures.ts";
-import { LoadConnection } from "./connection.ts";
+import { LoadConnection, preface } from "./connection.ts";
 import type { HandshakeJob, HandshakeResult, Job, RequestJob, RequestResult } from "./job.ts";
 
 const job = JSON.parse(process.argv[2] ?? "") as Job;
@@ -57,16 +57,15 @@ async function requests(job: RequestJob): Promise<RequestResult> {
   };
 }
 
-/** Opens connections one after the other in each of `parallel` lanes; each asks one request and goes. */
+/** Opens connections one after the other in each of `parallel` lanes; each asks one request, or none, and goes. */
 async function handshakes(job: HandshakeJob): Promise<HandshakeResult> {
-  const request = Buffer.from("GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   let opened = 0;
   let failures = 0;
+  const visit = job.request ? askOnce : greet;
   const [cpu, start] = [cpuTime(job.serverPid), performance.now()];
   const lane = async () => {
     while (performance.now() - start < job.seconds * 1000) {
-      const answer = await once(request);
-      if (answer.startsWith("HTTP/1.1 200 OK\r\n")) opened += 1;
+      if (await visit()) opened += 1;
       else failures += 1;
     }
   };
@@ -74,13 +73,33 @@ async function handshakes(job: HandshakeJob): Promise<HandshakeResult> {
   return { opened, failures, cpuPerConnection: (cpuTime(job.serverPid) - cpu) / opened };
 }
 
-function once(request: Buffer): Promise<string> {
+/** Goes when the server has sent its first HTTP/2 frame, which it does after it has verified the handshake. */
+function greet(): Promise<boolean> {
   return new Promise((resolve) => {
-    let answer = "";
-    const socket = connect({ ...server, rejectUnauthorized: false, minVersion: "TLSv1.3" });
-    socket.on("data", (chunk) => (answer += chunk.toString("latin1")));
+    const socket = connect({ ...server, ALPNProtocols: ["h2"], rejectUnauthorized: false });
+    socket.write(preface());
+    socket.on("data", () => {
+      resolve(true);
+      socket.destroy();
+    });
     socket.on("error", () => undefined);
-    socket.on("close", () => resolve(answer));
-    socket.write(request);
+    socket.on("close", () => resolve(false));
+  });
+}
+
+function askOnce(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = { method: "GET", path: "/version", body: Buffer.alloc(0) } as const;
+    const connection = new LoadConnection(server, request, {
+      answered: (_, right) => {
+        resolve(right);
+        connection.close();
+      },
+      failed: () => resolve(false),
+    });
+    connection.opened().then(
+      () => connection.send(1),
+      () => resolve(false),
+    );
   });
 }
