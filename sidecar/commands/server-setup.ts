@@ -1,4 +1,5 @@
 // Everything a server needs from its files, read and checked together: configuration and TLS material.
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { readConfigFile } from "../config/read-file.ts";
@@ -17,6 +18,8 @@ export interface Setup {
   readonly notes: readonly string[];
   /** What a reload watches. */
   readonly files: readonly string[];
+  /** Of all that was read: equal when nothing has changed since. */
+  readonly digest: string;
   /** Only in development mode. */
   readonly apiKey: string | undefined;
 }
@@ -28,8 +31,16 @@ export async function loadSetup(options: ServerOptions, environment: Environment
   const { allowUnknownKeys } = options;
   const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
   const material = await loadTls(config.tls);
-  const lines = renderNotes(notes, path).split("\n");
-  return { config, material, notes: lines, files: [path, ...material.files], apiKey: undefined };
+  const lines = notes.map((note) => renderNotes([note], path));
+  const digest = digestOf(text, material);
+  return { config, material, notes: lines, files: [path, ...material.files], digest, apiKey: undefined };
+}
+
+function digestOf(text: string, { cert, key, pool }: TlsMaterial): string {
+  const authorities = pool.map(({ fingerprint256 }) => fingerprint256);
+  return createHash("sha256")
+    .update(JSON.stringify([text, cert, key, authorities]))
+    .digest("hex");
 }
 
 function configPath({ config }: ServerOptions): string {

@@ -26,19 +26,21 @@ export async function runServer(options: ServerOptions, environment: Environment
   const server = await Server.start({ config, material, places, ...release });
   try {
     for (const note of setup.notes) server.log.warn({ note }, "configuration note");
+    const stopped = untilStopped(server, setup, options, environment);
     const { address, opsAddress, storeLabel } = server;
     if (!options.quiet) {
       printBanner(environment, { config, storeLabel, address, opsAddress, apiKey });
     }
     options.onReady?.(address);
-    await untilStopped(server, setup, options, environment);
-    if (!options.quiet) new Terminal(environment).line("\n=> Stopping server... Goodbye.");
-    return 0;
+    await stopped;
   } finally {
     await server[Symbol.asyncDispose]();
   }
+  if (!options.quiet) new Terminal(environment).line("\n=> Stopping server... Goodbye.");
+  return 0;
 }
 
+// Takes the signals over before it returns, so that none that follows the banner is missed.
 async function untilStopped(
   server: Server,
   setup: Setup,
@@ -71,7 +73,7 @@ class Reloader implements AsyncDisposable {
     this.#server = server;
     this.#options = options;
     this.#environment = environment;
-    this.#watchFiles(setup.files);
+    this.#watchFiles(setup);
   }
 
   /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
@@ -104,7 +106,7 @@ class Reloader implements AsyncDisposable {
       log.info({ cause }, "configuration reloaded");
       if (isDeepStrictEqual(setup.files, this.#watched)) return true;
       await this.#watch?.[Symbol.asyncDispose]();
-      this.#watchFiles(setup.files);
+      this.#watchFiles(setup);
       return true;
     } catch (error) {
       this.#server.reloaded("failure");
@@ -114,10 +116,17 @@ class Reloader implements AsyncDisposable {
   }
 
   // The watch does not wait for the reload it asks for: that reload may end this very watch, and ending it waits.
-  #watchFiles(files: readonly string[]): void {
+  #watchFiles({ files, digest }: Setup): void {
     this.#watched = files;
     if (files.length === 0) return;
     this.#watch = watchFiles(files, (changed) => void this.reload(`changed: ${changed.join(", ")}`));
+    void this.#watch.ready.then(() => this.#lookAgain(digest));
+  }
+
+  // What changed after it was read and before it was watched would go unnoticed.
+  async #lookAgain(digest: string): Promise<void> {
+    const now = await loadSetup(this.#options, this.#environment).catch(() => undefined);
+    if (now?.digest !== digest) await this.reload("changed while it was read");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

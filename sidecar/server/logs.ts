@@ -50,16 +50,16 @@ export class Logs implements AsyncDisposable {
   }
 
   /** Takes over a new configuration. @throws KesError FileUnreadable, and then nothing has changed */
-  async apply(config: LogConfig): Promise<void> {
-    const errorSink = config.errorFile === this.#config.errorFile ? this.#errorSink : this.#sinkFor("error", config);
+  apply(config: LogConfig): void {
     const auditSink = sameAudit(config, this.#config) ? this.#auditSink : this.#sinkFor("audit", config);
+    const errorSink = config.errorFile === this.#config.errorFile ? this.#errorSink : this.#sinkFor("error", config);
     const old = [this.#errorSink, this.#auditSink].filter((sink) => sink !== errorSink && sink !== auditSink);
     this.#config = config;
     this.#errorSink = errorSink;
     this.#auditSink = auditSink;
     this.log.setThreshold(config.error);
     this.audit.writeTo(auditSink);
-    for (const sink of old) await sink?.[Symbol.asyncDispose]();
+    for (const sink of old) void sink?.[Symbol.asyncDispose]();
   }
 
   /** Opens log files anew: something may have moved them away. */

@@ -109,8 +109,9 @@ export class Server implements AsyncDisposable {
 
   async #open(): Promise<void> {
     const config = this.#config;
+    if (config.ops.address !== undefined) this.#ops = await this.#openOps(config.ops.address);
     this.#store = await openStore(config, this.#context);
-    await this.#contact.make(config, this.#store.keys, this.log);
+    await this.#contact.make({ config, keys: this.#store.keys, mayWait: true }, this.log);
     this.#snapshot = snapshotOf(config, this.#store.keys, this.#overlay, this.#context);
     this.#metrics.watchCache(() => this.#current.state.keys.stats());
     this.#metrics.certificateExpires(this.#material.notAfter);
@@ -130,7 +131,6 @@ export class Server implements AsyncDisposable {
         closed: () => metrics.connectionClosed(),
       },
     });
-    if (config.ops.address !== undefined) this.#ops = await this.#openOps(config.ops.address);
   }
 
   get #current(): Snapshot<ServerState> {
@@ -154,8 +154,10 @@ export class Server implements AsyncDisposable {
     const store = kept ?? (await openStore(config, this.#context));
     try {
       const known = kept !== undefined && isDeepStrictEqual(config.keys, this.#config.keys);
-      if (!known) await this.#contact.make(config, store.keys, this.log);
-      await this.#install(config, material, store);
+      // A store that does not answer must not take the place of one that works.
+      const mayWait = kept !== undefined;
+      if (!known) await this.#contact.make({ config, keys: store.keys, mayWait }, this.log);
+      this.#install(config, material, store);
     } catch (error) {
       if (kept === undefined) await store.keys[Symbol.asyncDispose]();
       throw error;
@@ -166,12 +168,12 @@ export class Server implements AsyncDisposable {
     this.#store = store;
   }
 
-  // What can fail comes first; from `update` on nothing does.
-  async #install(config: Config, material: TlsMaterial, store: OpenStore): Promise<void> {
+  // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.
+  #install(config: Config, material: TlsMaterial, store: OpenStore): void {
     const overlay = Overlay.over(accessSource(config), this.#overlay);
     const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
     const proxy = proxyOf(config, material);
-    await this.#logs.apply(config.log);
+    this.#logs.apply(config.log);
     store.keys.reconfigure(config.cache, config.store);
     this.#listener?.update(material, !opensApis(config));
     this.#snapshot = snapshot;
@@ -252,9 +254,9 @@ export class Server implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#logs.auditEvents.close();
     this.#logs.errorEvents.close();
+    await this.#contact[Symbol.asyncDispose]();
     await this.#listener?.stop(this.#config.shutdown.grace);
     await this.#ops?.[Symbol.asyncDispose]();
-    await this.#contact.stop();
     await this.#store?.keys[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
   }

@@ -14,6 +14,13 @@ const patience = 60_000;
 const firstPause = 500;
 const longestPause = 10_000;
 
+export interface Contact {
+  readonly config: Config;
+  readonly keys: KeyService;
+  /** Whether to come back while it asks again in the background. */
+  readonly mayWait: boolean;
+}
+
 interface Attempt {
   readonly config: Config;
   readonly keys: KeyService;
@@ -21,8 +28,9 @@ interface Attempt {
   readonly stop: AbortSignal;
 }
 
-export class StoreContact {
+export class StoreContact implements AsyncDisposable {
   #problem: string | undefined = "the key store was not reached yet";
+  readonly #end = new AbortController();
   #stop = new AbortController();
   #waiting: Promise<void> = Promise.resolve();
 
@@ -32,18 +40,26 @@ export class StoreContact {
   }
 
   /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */
-  async make(config: Config, keys: KeyService, log: Logger): Promise<void> {
-    await this.stop();
-    this.#stop = new AbortController();
-    const attempt = { config, keys, log, stop: this.#stop.signal };
+  async make({ config, keys, mayWait }: Contact, log: Logger): Promise<void> {
+    const stop = new AbortController();
+    const attempt = { config, keys, log, stop: AbortSignal.any([stop.signal, this.#end.signal]) };
     try {
       await this.#attempt(attempt);
+      await this.#follow(stop);
     } catch (error) {
-      if (config.store.startup === "fail" || !isPassing(error)) throw error;
+      if (!mayWait || config.store.startup === "fail" || !isPassing(error)) throw error;
+      await this.#follow(stop);
       this.#note(error);
       log.warn({ err: error }, "waiting for the key store");
       this.#waiting = this.#retry(attempt);
     }
+  }
+
+  // Only a contact that counts ends the wait of the one before it: a refused reload must not.
+  async #follow(stop: AbortController): Promise<void> {
+    this.#stop.abort();
+    await this.#waiting;
+    this.#stop = stop;
   }
 
   async #attempt({ config, keys, log, stop }: Attempt): Promise<void> {
@@ -76,8 +92,8 @@ export class StoreContact {
   }
 
   /** Gives up waiting. */
-  async stop(): Promise<void> {
-    this.#stop.abort();
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
     await this.#waiting;
   }
 }
