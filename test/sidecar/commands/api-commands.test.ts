@@ -161,8 +161,6 @@ describe("kes ls", () => {
   });
 });
 
-const shown = JSON.parse((await admin("policy show app")).stdout);
-
 describe("kes policy", () => {
   test("ls, info and show print what the configuration says", async () => {
     assert.equal((await admin("policy ls")).stdout, "Policy\napp\n");
@@ -174,6 +172,7 @@ describe("kes policy", () => {
     const info = await admin("policy info app --json", { terminal: true });
     assert.deepEqual(Object.keys(JSON.parse(info.stdout)), ["name", "created_at", "created_by"]);
     assert.match(info.stdout, /^\{\n {2}"name"/);
+    const shown = JSON.parse((await admin("policy show app")).stdout);
     assert.deepEqual(shown.allow, { "/v1/key/*": {}, "/v1/status": {} });
     assert.deepEqual(shown.deny, { "/v1/key/delete/*": {} });
     const people = await admin("policy show app", { terminal: true });
