@@ -5,9 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const project = join(import.meta.dirname, "../..");
-const c8 = join(project, "node_modules/c8/bin/c8.js");
+const c8 = fileURLToPath(import.meta.resolve("c8/bin/c8.js"));
 
 /** Percent. */
 const lineBar = 90;
