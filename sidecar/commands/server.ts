@@ -25,8 +25,9 @@ export async function runServer(options: ServerOptions, environment: Environment
   const release = { version: programVersion(), commit: "<unknown>" };
   const server = await Server.start({ config, material, places, ...release });
   try {
+    // Before the banner: who reads it may send a signal at once.
+    const stopped = untilStopped(new Reloader(server, setup, options, environment), environment);
     for (const note of setup.notes) server.log.warn({ note }, "configuration note");
-    const stopped = untilStopped(server, setup, options, environment);
     const { address, opsAddress, storeLabel } = server;
     if (!options.quiet) {
       printBanner(environment, { config, storeLabel, address, opsAddress, apiKey });
@@ -40,24 +41,17 @@ export async function runServer(options: ServerOptions, environment: Environment
   return 0;
 }
 
-// Takes the signals over before it returns, so that none that follows the banner is missed.
-async function untilStopped(
-  server: Server,
-  setup: Setup,
-  options: ServerOptions,
-  environment: Environment,
-): Promise<void> {
-  const reloader = new Reloader(server, setup, options, environment);
-  const returns: (() => void)[] = [];
-  try {
-    await new Promise<void>((resolve) => {
-      returns.push(environment.onSignal("SIGINT", resolve), environment.onSignal("SIGTERM", resolve));
-      returns.push(environment.onSignal("SIGHUP", () => void reloader.onSignal()));
-    });
-  } finally {
-    for (const giveBack of returns) giveBack();
-    await reloader[Symbol.asyncDispose]();
-  }
+/**
+ * SIGHUP reloads until SIGINT or SIGTERM comes. They stay taken until the process ends: Ctrl-C under npm comes twice, and
+ * the second one must not cut the stop short.
+ */
+async function untilStopped(reloader: Reloader, environment: Environment): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  environment.onSignal("SIGINT", resolve);
+  environment.onSignal("SIGTERM", resolve);
+  environment.onSignal("SIGHUP", () => void reloader.onSignal());
+  await promise;
+  await reloader[Symbol.asyncDispose]();
 }
 
 /** Reads the configuration again and gives it to the server; watches every file that it came from. */
@@ -68,6 +62,7 @@ class Reloader implements AsyncDisposable {
   #watch: FileWatch | undefined;
   #watched: readonly string[] = [];
   #running: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(server: Server, setup: Setup, options: ServerOptions, environment: Environment) {
     this.#server = server;
@@ -78,6 +73,7 @@ class Reloader implements AsyncDisposable {
 
   /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
   async onSignal(): Promise<void> {
+    if (this.#stopped) return;
     this.#environment.stderr.write("SIGHUP signal received. Reloading configuration...\n");
     try {
       this.#server.reopenLogs();
@@ -97,7 +93,7 @@ class Reloader implements AsyncDisposable {
   }
 
   async #reloadNow(cause: string): Promise<boolean> {
-    if (this.#options.dev) return true;
+    if (this.#options.dev || this.#stopped) return !this.#stopped;
     const { log } = this.#server;
     try {
       const setup = await loadSetup(this.#options, this.#environment);
@@ -130,6 +126,7 @@ class Reloader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     await this.#watch?.[Symbol.asyncDispose]();
   }
 }
