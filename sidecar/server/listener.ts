@@ -72,7 +72,11 @@ export class Listener {
     installTrust(options.material);
     this.#tls = createTlsServer(contextOptions(options.material));
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
-    this.#tls.on("tlsClientError", (error, socket) => this.#failed(socket.remoteAddress, error));
+    this.#tls.on("tlsClientError", (error, socket) => {
+      this.#failed(socket.remoteAddress, error);
+      // Node reports a handshake that takes too long, and leaves it open.
+      socket.destroy();
+    });
     this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#receive(socket));
     this.#sweeper = setInterval(() => this.#sweep(), sweepInterval).unref();
   }
