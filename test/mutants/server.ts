@@ -3,6 +3,7 @@ import type { Mutant } from "./mutant.ts";
 
 const streams = "test/sidecar/server/log-streams.test.ts";
 const reload = "test/sidecar/server/reload.test.ts";
+const slow = "test/sidecar/server/slow.test.ts";
 const badInput = "test/sidecar/server/bad-input.test.ts";
 const verified = "test/sidecar/server/verified.test.ts";
 
@@ -94,5 +95,13 @@ export const server: readonly Mutant[] = [
     replace: "if (!socket.writable) return",
     tests: [badInput],
     only: "behind a good one",
+  },
+  {
+    name: "slow headers on HTTP/1.1 are waited for",
+    file: "sidecar/server/http1.ts",
+    find: "this.#begun !== undefined && now - this.#begun > headerTimeout;",
+    replace: "this.#begun !== undefined && now < this.#begun;",
+    tests: [slow],
+    only: "a byte at a time",
   },
 ];
