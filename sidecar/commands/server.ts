@@ -1,7 +1,8 @@
 // `kes server`: from a configuration file (or --dev) to a running server, and what happens to it until a signal ends it:
 // SIGHUP and changed files reload, SIGINT and SIGTERM stop. `--check` stops after reading.
 import { isDeepStrictEqual } from "node:util";
-import { messageOf } from "../errors.ts";
+import { ConfigError } from "../config/problem.ts";
+import { KesError } from "../errors.ts";
 import { watchFiles } from "../config/watch.ts";
 import type { FileWatch } from "../config/watch.ts";
 import { Server } from "../server/server.ts";
@@ -9,7 +10,7 @@ import { printBanner } from "./banner.ts";
 import { checkConfig } from "./check-config.ts";
 import { devSetup } from "./dev-setup.ts";
 import type { Environment } from "./environment.ts";
-import { loadSetup } from "./server-setup.ts";
+import { loadSetup, reasonOf } from "./server-setup.ts";
 import type { Setup } from "./server-setup.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { Terminal } from "./terminal.ts";
@@ -18,7 +19,7 @@ import { programVersion } from "./version.ts";
 /** Runs until it is told to stop. @returns the exit code */
 export async function runServer(options: ServerOptions, environment: Environment): Promise<number> {
   if (options.check) return checkConfig(options, environment);
-  const setup = options.dev ? await devSetup(options) : await loadSetup(options, environment);
+  const setup = options.dev ? await devSetup(options) : await firstSetup(options, environment);
   const { config, material, apiKey } = setup;
   const stderrIsTerminal = environment.stderr.isTTY === true;
   const places = { stdout: 1, stderr: 2, readable: stderrIsTerminal };
@@ -39,6 +40,15 @@ export async function runServer(options: ServerOptions, environment: Environment
   }
   if (!options.quiet) new Terminal(environment).line("\n=> Stopping server... Goodbye.");
   return 0;
+}
+
+async function firstSetup(options: ServerOptions, environment: Environment): Promise<Setup> {
+  try {
+    return await loadSetup(options, environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new KesError("ConfigInvalid", reasonOf(error), { cause: error, details: error.details });
+  }
 }
 
 /**
@@ -106,7 +116,7 @@ class Reloader implements AsyncDisposable {
       return true;
     } catch (error) {
       this.#server.reloaded("failure");
-      log.error({ cause, reason: messageOf(error), err: error }, "reload failed, the former configuration stays");
+      log.error({ cause, reason: reasonOf(error), err: error }, "reload failed, the former configuration stays");
       return false;
     }
   }
