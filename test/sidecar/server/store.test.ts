@@ -131,11 +131,12 @@ async function reachable(client: ApiClient): Promise<void> {
 
 test("a create is answered only when the key and its name are on the disk and were read back", async (t) => {
   if (!hasStrace()) return t.skip("strace is not installed");
-  await using client = apiClient("h1", kes.url, kes.admin, kes.server);
-  // The connection is there and quiet before the trace begins.
+  // A server without other clients: what it writes to a socket is the answer, and no farewell to somebody else.
+  await using quiet = await startKes();
+  await using client = apiClient("h1", quiet.url, quiet.admin, quiet.server);
   assert.equal((await client.ask("/version")).status, 200);
   const calls = "fsync,fdatasync,?link,linkat,?open,openat,write,writev,sendto,sendmsg";
-  const following = await trace(kes.pid, calls, join(kes.folder, "trace"));
+  const following = await trace(quiet.pid, calls, join(quiet.folder, "trace"));
   assert.equal((await client.ask("/v1/key/create/traced", { method: "PUT" })).status, 200);
   const seen = await following.end();
 
