@@ -31,6 +31,7 @@ export const catalogue = {
   NotAllowed: "no policy allows this identity to do this",
   PolicyNotFound: "no policy of that name exists",
   PolicyExists: "a configured policy of that name exists and is not overwritten",
+  PolicyManaged: "policies come from a policy bundle and are not written through the API",
   IdentityNotFound: "the identity is in no policy",
   IdentityInvalid: "the identity cannot be assigned",
   SelfAssignment: "an identity cannot change the policy it holds",
@@ -42,6 +43,7 @@ export const catalogue = {
   ProxyCertificateUntrusted: "the TLS proxy forwarded a certificate that tls.ca does not trust",
   // start, configuration, command line
   ConfigInvalid: "the configuration has problems",
+  BundleInvalid: "a policy bundle cannot be used",
   FileUnreadable: "a file cannot be read",
   FileExists: "a file exists and is not overwritten",
   PemInvalid: "a PEM file does not hold what is expected",

@@ -1,13 +1,14 @@
-// Every metric of the server: names, labels and meaning live here and nowhere else; metrics/ holds the instruments and
-// the wire forms. Two audiences: /v1/metrics carries exactly the families of reference 2.6, one sample each, since the SDK
+// Every metric of the server: names, labels and meaning live here and in metrics/sync-metrics.ts; the rest of metrics/ holds
+// the instruments and the wire forms. Two audiences: /v1/metrics carries exactly the families of reference 2.6, one sample each, since the SDK
 // refuses anything more; the ops port carries those and ours. Label values come from small fixed sets, never from clients.
 // docs/metrics.md describes the families and a test keeps the two alike.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ErrorCode } from "./errors.ts";
 import { expose } from "./metrics/exposition.ts";
 import type { Exposition } from "./metrics/exposition.ts";
-import { Counter, Histogram, LabelledCounter, StatusCounts, counterOf, gauge } from "./metrics/instruments.ts";
+import { Counter, Histogram, LabelledCounter, StatusCounts, counterOf, gauge, known } from "./metrics/instruments.ts";
 import type { Family, Sample } from "./metrics/instruments.ts";
+import { SyncMetrics } from "./metrics/sync-metrics.ts";
 import type { SystemFigures } from "./metrics/system.ts";
 
 /** Seconds. */
@@ -38,6 +39,7 @@ export interface MetricsOptions {
 }
 
 export class Metrics {
+  readonly sync = new SyncMetrics();
   readonly #responses = new StatusCounts();
   readonly #responseTime = new Histogram(responseBounds);
   #active = 0;
@@ -222,6 +224,7 @@ export class Metrics {
         samples: () => this.#eventLoopDelay(),
       },
       ...this.#cacheFamilies(),
+      ...this.sync.families(),
     ];
   }
 
@@ -275,9 +278,4 @@ export class Metrics {
     monitor.reset();
     return samples;
   }
-}
-
-// Leaves the family out while its value is not known.
-function known(family: Family): Family {
-  return { ...family, samples: () => family.samples().filter(({ value }) => !Number.isNaN(value)) };
 }

@@ -43,6 +43,7 @@ const table: Readonly<Record<string, Rule>> = {
     ],
   },
   "sidecar/config/": { may: ["sidecar/contract/", errors, secret, "yaml"] },
+  "sidecar/sync/": { may: ["sidecar/contract/", errors, "sidecar/log/", ...metrics] },
   "sidecar/client/": { may: ["sidecar/contract/", errors, secret, "sidecar/certificate.ts"] },
   "sidecar/log/": { may: [errors, secret, "sidecar/contract/", "pino"] },
   "sidecar/metrics.ts": { may: [errors, secret, "sidecar/metrics/", "prom-client"] },

@@ -37,5 +37,6 @@ export function devConfig({ address = defaultAddress, admin, key, cert }: DevOpt
     ops: { address: undefined },
     shutdown: { grace: shutdownGrace },
     http2: { engine: "node" },
+    sync: undefined,
   });
 }

@@ -53,6 +53,13 @@ export const fileSchema = object({
   }),
   shutdown: object({ grace: duration }),
   http2: object({ engine: oneOf("own", "node") }),
+  sync: located(
+    object({
+      file: text,
+      configMap: located(object({ name: located(text), namespace: located(text), serviceAccount: text }, ["name"])),
+      maxStaleness: duration,
+    }),
+  ),
 });
 
 export type RawFile = NonNullable<ReturnType<typeof fileSchema.read>>;

@@ -23,6 +23,7 @@ import {
 } from "./plain-sections.ts";
 import { byPlace, ConfigError } from "./problem.ts";
 import type { Note } from "./problem.ts";
+import { syncSection } from "./sync-section.ts";
 import { tlsSection } from "./tls-section.ts";
 
 export interface LoadInput {
@@ -78,6 +79,7 @@ function configOf(draft: Draft): Config {
     keystore: keystoreSection(draft),
     store: storeSection(draft),
     ...processSections(draft.raw),
+    sync: syncSection(draft),
   };
 }
 

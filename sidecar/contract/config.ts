@@ -26,6 +26,32 @@ export interface Config {
   readonly ops: { readonly address: Address | undefined };
   readonly shutdown: { /** Milliseconds. */ readonly grace: number };
   readonly http2: { readonly engine: "own" | "node" };
+  /** Undefined: policies are those of the file. */
+  readonly sync: SyncConfig | undefined;
+}
+
+/** Where policies come from instead of the file: at least one of the two. */
+export interface SyncConfig {
+  /** Absolute path of a policy bundle. */
+  readonly file: string | undefined;
+  readonly configMap: ConfigMapConfig | undefined;
+  /** Milliseconds without confirmation after which the bundle is in force no more; 0 = never. */
+  readonly maxStaleness: number;
+}
+
+export interface ConfigMapConfig {
+  readonly name: string;
+  /** Undefined: the pod's own. */
+  readonly namespace: string | undefined;
+  readonly cluster: ClusterConfig;
+}
+
+/** How to reach the Kubernetes API from inside a pod. */
+export interface ClusterConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Directory with `token`, `ca.crt` and `namespace`. */
+  readonly serviceAccount: string;
 }
 
 export interface TlsConfig {

@@ -40,6 +40,7 @@ const entries: Partial<Record<ErrorCode, Entry>> = {
   },
   PolicyNotFound: { status: 404, message: "policy does not exist" },
   PolicyExists: { status: 409 },
+  PolicyManaged: { status: 409 },
   IdentityNotFound: { status: 404, message: "identity does not exist" },
   IdentityInvalid: { status: 400 },
   SelfAssignment: { status: 403 },

@@ -25,5 +25,5 @@ export function describeKey(name: string, key: Key): KeyDescription {
 export function assertFingerprint(found: KeyDescription, expected: string | undefined): KeyDescription {
   if (expected === undefined || expected === found.fingerprint) return found;
   const text = `key '${found.name}' has fingerprint ${found.fingerprint}, expected is ${expected}: restore the old key`;
-  throw new KesError("KeyChanged", text);
+  throw new KesError("KeyChanged", text, { details: { fingerprint: found.fingerprint } });
 }

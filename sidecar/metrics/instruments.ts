@@ -38,6 +38,11 @@ export function gauge(named: Named, read: () => number): Family {
   return { ...named, type: "gauge", samples: () => [{ labels: unlabelled, value: read() }] };
 }
 
+/** Leaves the family out while its value is not known: NaN. */
+export function known(family: Family): Family {
+  return { ...family, samples: () => family.samples().filter(({ value }) => !Number.isNaN(value)) };
+}
+
 /** A total that somebody else counts. */
 export function counterOf(named: Named, read: () => number): Family {
   return { ...named, type: "counter", samples: () => [{ labels: unlabelled, value: read() }] };

@@ -13,6 +13,7 @@ import type { Snapshot } from "../http/router.ts";
 import { KeyService } from "../keys/key-service.ts";
 import type { KeyEvent } from "../keys/key-event.ts";
 import { openKeystore } from "../keystore/open.ts";
+import type { Logger } from "../log/logger.ts";
 
 export interface GenerationContext {
   readonly services: Services;
@@ -34,13 +35,33 @@ export async function openStore(config: Config, context: GenerationContext): Pro
   return { keys, label: store.label };
 }
 
+/**
+ * Closes a store that another has taken the place of. Every request that can hold its key service has a deadline, so after
+ * the longest one nobody uses it.
+ */
+export function retireStore({ keys }: OpenStore, config: Config, log: Logger): void {
+  const timeouts = [15_000, ...[...config.api.routes.values()].map(({ timeout }) => timeout ?? 0)];
+  const close = (): void => {
+    keys[Symbol.asyncDispose]().catch((error: unknown) => {
+      log.warn({ err: error }, "closing the former key store failed");
+    });
+  };
+  setTimeout(close, Math.max(...timeouts)).unref();
+}
+
+/** Whether some route answers without a client certificate. */
+export function opensApis(config: Config): boolean {
+  return [...config.api.routes.values()].some(({ skipAuth }) => skipAuth);
+}
+
 /** True when `next` can go on with the store that `current` opened. */
 export function sameStore(current: Config, next: Config): boolean {
   return isDeepStrictEqual(current.keystore, next.keystore);
 }
 
-/** Creates the predefined keys that are missing, as the admin. */
+/** Creates the predefined keys that are missing, as the admin. With a policy bundle that is for synced-policies.ts. */
 export async function ensureKeys(config: Config, keys: KeyService, signal: AbortSignal): Promise<void> {
+  if (config.sync !== undefined) return;
   for (const name of config.keys) await keys.ensure(name, { createdBy: config.admin }, signal);
 }
 
@@ -48,14 +69,20 @@ export function accessSource({ admin, policies, tls }: Config): AccessSource {
   return { admin, policies, proxies: tls.proxy.identities };
 }
 
+/** What a generation is built from besides the configuration. */
+export interface GenerationParts {
+  readonly source: AccessSource;
+  readonly overlay: Overlay;
+  readonly keys: KeyService;
+}
+
 /** @throws KesError ConfigInvalid */
 export function snapshotOf(
   config: Config,
-  keys: KeyService,
-  overlay: Overlay,
+  { source, overlay, keys }: GenerationParts,
   { startedAt, services }: GenerationContext,
 ): Snapshot<ServerState> {
-  const access = buildAccess({ ...accessSource(config), overlay, startedAt });
+  const access = buildAccess({ ...source, overlay, startedAt });
   const state = { config, access, keys, startedAt };
   return { state, routes: new RouteTable(buildRoutes(config.api, services)) };
 }

@@ -1,12 +1,15 @@
 // The operations port: plain HTTP for the kubelet and Prometheus, so that probes never weaken mTLS on the key port
-// (decisions P5, O7). It shows states and figures, never a name of a key or an identity.
+// (decisions P5, O7). It shows states and figures, never an identity; names of keys only where a bundle lists them.
 //   /livez     the process runs its event loop
 //   /startupz  the key port is bound
-//   /readyz    the key store was reached once; a later outage does not take the pod out of service
+//   /readyz    the key store was reached once (a later outage does not take the pod out of service), and where policies
+//              come from a bundle, one is in force
+//   /syncz     which policies are in force and where they came from (contract/sync-state.ts), as JSON
 //   /metrics   everything of ours, in the form that Accept asks for
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Address } from "../contract/config.ts";
+import type { SyncState } from "../contract/sync-state.ts";
 import { KesError, messageOf } from "../errors.ts";
 import type { Exposition } from "../metrics/exposition.ts";
 
@@ -14,6 +17,7 @@ export interface OpsSource {
   /** A sentence saying what is still missing, or undefined when it is so. */
   startupProblem(): string | undefined;
   readinessProblem(): string | undefined;
+  syncState(): SyncState;
   /** `accept` is the Accept header, empty when there is none. */
   metrics(accept: string): Promise<Exposition>;
 }
@@ -68,10 +72,12 @@ async function answer(request: IncomingMessage, source: OpsSource): Promise<Answ
       return probe(source.startupProblem());
     case "/readyz":
       return probe(source.readinessProblem());
+    case "/syncz":
+      return { status: 200, type: "application/json", body: `${JSON.stringify(source.syncState())}\n` };
     case "/metrics":
       return { status: 200, ...(await source.metrics(request.headers.accept ?? "")) };
     default:
-      return { status: 404, type: plain, body: "only /livez /readyz /startupz /metrics are here\n" };
+      return { status: 404, type: plain, body: "only /livez /readyz /startupz /syncz /metrics are here\n" };
   }
 }
 

@@ -1,8 +1,8 @@
 // A running KES server: the listener, the current snapshot, the ops port and the logs, and the three things that happen
 // to them: start, reload, stop (pictures in docs/architecture.md). Whatever a reload needs is parsed, opened and checked
 // before the one assignment that swaps it in; any error leaves everything as it was.
-import { X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { AccessSource } from "../access/assignments.ts";
 import { Overlay } from "../access/overlay.ts";
 import { peerIdentity } from "../access/peer.ts";
 import type { TlsProxy } from "../access/peer.ts";
@@ -14,10 +14,11 @@ import type { Peer } from "../http/exchange.ts";
 import { Router } from "../http/router.ts";
 import type { Snapshot } from "../http/router.ts";
 import type { KeyEvent } from "../keys/key-event.ts";
+import type { KeyService } from "../keys/key-service.ts";
 import { Metrics } from "../metrics.ts";
 import { systemFigures } from "../metrics/system.ts";
 import { ServerGate } from "./gate.ts";
-import { accessSource, openStore, sameStore, snapshotOf } from "./generation.ts";
+import { accessSource, openStore, opensApis, retireStore, sameStore, snapshotOf } from "./generation.ts";
 import type { GenerationContext, OpenStore } from "./generation.ts";
 import { Listener } from "./listener.ts";
 import { Logs } from "./logs.ts";
@@ -25,8 +26,9 @@ import type { LogPlaces } from "./logs.ts";
 import { OpsPort } from "./ops.ts";
 import { reportKeyEvent } from "./key-events.ts";
 import { fillCache, StoreContact } from "./store-contact.ts";
+import { notSynced, SyncedPolicies } from "./synced-policies.ts";
 import type { TlsMaterial } from "./tls.ts";
-import { isTrusted, rootsOf } from "./trust.ts";
+import { proxyOf } from "./trust.ts";
 
 export interface ServerOptions {
   readonly config: Config;
@@ -41,8 +43,10 @@ export class Server implements AsyncDisposable {
   readonly #metrics: Metrics;
   readonly #logs: Logs;
   readonly #context: GenerationContext;
-  readonly #material: TlsMaterial;
   readonly #contact = new StoreContact();
+  /** Undefined: policies are those of the configuration file. */
+  readonly #synced: SyncedPolicies | undefined;
+  #material: TlsMaterial;
   #config: Config;
   #overlay: Overlay;
   #proxy: TlsProxy;
@@ -55,12 +59,14 @@ export class Server implements AsyncDisposable {
   private constructor({ config, material, places, version, commit }: ServerOptions) {
     this.#config = config;
     this.#material = material;
-    this.#overlay = Overlay.over(accessSource(config));
     this.#proxy = proxyOf(config, material);
     const uptime = (): number => performance.now() - this.#started;
     this.#metrics = new Metrics({ version, commit, uptime, system: systemFigures });
     this.#logs = new Logs(config.log, places, this.#metrics);
     const { log, auditEvents, errorEvents } = this.#logs;
+    const onBundle = (): void => this.#policiesChanged();
+    if (config.sync !== undefined) this.#synced = new SyncedPolicies(config.sync, this.#metrics, log, onBundle);
+    this.#overlay = Overlay.over(this.#sourceOf(config));
     const services: Services = {
       version,
       commit,
@@ -111,9 +117,12 @@ export class Server implements AsyncDisposable {
   async #open(): Promise<void> {
     const config = this.#config;
     if (config.ops.address !== undefined) this.#ops = await this.#openOps(config.ops.address);
+    await this.#synced?.start();
     this.#store = await openStore(config, this.#context);
-    await this.#contact.make({ config, keys: this.#store.keys, mayWait: true }, this.log);
-    this.#snapshot = snapshotOf(config, this.#store.keys, this.#overlay, this.#context);
+    const { keys } = this.#store;
+    await this.#contact.make({ config, keys, mayWait: true }, this.log);
+    this.#snapshot = this.#snapshotOf(config, keys, this.#overlay);
+    this.#synced?.useKeys(config, keys);
     this.#metrics.watchCache(() => this.#current.state.keys.stats());
     this.#metrics.certificateExpires(this.#material.notAfter);
     const { metrics } = this.#context.services;
@@ -163,7 +172,7 @@ export class Server implements AsyncDisposable {
       if (kept === undefined) await store.keys[Symbol.asyncDispose]();
       throw error;
     }
-    if (kept === undefined && current !== undefined) this.#retire(current, this.#config);
+    if (kept === undefined && current !== undefined) retireStore(current, this.#config, this.log);
     this.#warnOfFixedSettings(config);
     this.#config = config;
     this.#store = store;
@@ -171,8 +180,8 @@ export class Server implements AsyncDisposable {
 
   // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.
   #install(config: Config, material: TlsMaterial, store: OpenStore): void {
-    const overlay = Overlay.over(accessSource(config), this.#overlay);
-    const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
+    const overlay = Overlay.over(this.#sourceOf(config), this.#overlay);
+    const snapshot = this.#snapshotOf(config, store.keys, overlay);
     const proxy = proxyOf(config, material);
     this.#logs.apply(config.log);
     store.keys.reconfigure(config.cache, config.store);
@@ -180,26 +189,28 @@ export class Server implements AsyncDisposable {
     this.#snapshot = snapshot;
     this.#overlay = overlay;
     this.#proxy = proxy;
+    this.#material = material;
     this.#metrics.certificateExpires(material.notAfter);
+    this.#synced?.useKeys(config, store.keys);
+  }
+
+  #sourceOf(config: Config): AccessSource {
+    return this.#synced?.accessSource(config) ?? accessSource(config);
+  }
+
+  #snapshotOf(config: Config, keys: KeyService, overlay: Overlay): Snapshot<ServerState> {
+    return snapshotOf(config, { source: this.#sourceOf(config), keys, overlay }, this.#context);
+  }
+
+  #policiesChanged(): void {
+    // Before the first snapshot: it will be built with them.
+    if (this.#snapshot !== undefined) this.#useOverlay(Overlay.over(this.#sourceOf(this.#config), this.#overlay));
   }
 
   #warnOfFixedSettings(next: Config): void {
-    const { address, ops } = this.#config;
-    if (isDeepStrictEqual([address, ops], [next.address, next.ops])) return;
-    this.log.warn({}, "address and ops.address change only with a restart");
-  }
-
-  // Every request that can hold a key service has a deadline, so after the longest one nobody uses the old store.
-  #retire(store: OpenStore, config: Config): void {
-    const timeouts = [15_000, ...[...config.api.routes.values()].map(({ timeout }) => timeout ?? 0)];
-    setTimeout(
-      () => {
-        store.keys[Symbol.asyncDispose]().catch((error: unknown) => {
-          this.log.warn({ err: error }, "closing the former key store failed");
-        });
-      },
-      Math.max(...timeouts),
-    ).unref();
+    const { address, ops, sync } = this.#config;
+    if (isDeepStrictEqual([address, ops, sync], [next.address, next.ops, next.sync])) return;
+    this.log.warn({}, "address, ops.address and sync change only with a restart");
   }
 
   /** For a rotated log file. */
@@ -212,9 +223,13 @@ export class Server implements AsyncDisposable {
   }
 
   #updateOverlay(change: (overlay: Overlay) => Overlay): void {
-    const overlay = change(this.#overlay);
+    this.#synced?.refuseWrites();
+    this.#useOverlay(change(this.#overlay));
+  }
+
+  #useOverlay(overlay: Overlay): void {
     const { config, keys } = this.#current.state;
-    this.#snapshot = snapshotOf(config, keys, overlay, this.#context);
+    this.#snapshot = this.#snapshotOf(config, keys, overlay);
     this.#overlay = overlay;
   }
 
@@ -234,6 +249,7 @@ export class Server implements AsyncDisposable {
 
   #onKeyEvent(event: KeyEvent): void {
     reportKeyEvent(event, this.log, this.#metrics);
+    if (event.kind === "store-call") this.#contact.called(event.seconds);
     if (event.kind === "store-online") this.#warmUp();
   }
 
@@ -246,7 +262,12 @@ export class Server implements AsyncDisposable {
   #openOps(address: Address): Promise<OpsPort> {
     return OpsPort.open(address, {
       startupProblem: () => (this.#listener === undefined ? "the key port is not bound yet" : undefined),
-      readinessProblem: () => this.#contact.problem,
+      readinessProblem: () => this.#contact.problem ?? this.#synced?.problem,
+      syncState: () => ({
+        ...(this.#synced?.state() ?? notSynced),
+        tlsNotAfter: new Date(this.#material.notAfter).toISOString(),
+        keystore: this.#contact.stateOf(this.#store?.keys),
+      }),
       metrics: (accept) => this.#metrics.opsExposition(accept),
     });
   }
@@ -256,20 +277,10 @@ export class Server implements AsyncDisposable {
     this.#logs.auditEvents.close();
     this.#logs.errorEvents.close();
     await this.#contact[Symbol.asyncDispose]();
+    await this.#synced?.[Symbol.asyncDispose]();
     await this.#listener?.stop(this.#config.shutdown.grace);
     await this.#ops?.[Symbol.asyncDispose]();
     await this.#store?.keys[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
   }
-}
-
-function proxyOf(config: Config, material: TlsMaterial): TlsProxy {
-  const { header } = config.tls.proxy;
-  if (!material.verify) return { header };
-  const roots = rootsOf(material);
-  return { header, verify: (der) => isTrusted([new X509Certificate(der)], roots, Date.now()) };
-}
-
-function opensApis(config: Config): boolean {
-  return [...config.api.routes.values()].some(({ skipAuth }) => skipAuth);
 }

@@ -3,6 +3,7 @@
 // server that is restarted because its store is down only makes an outage longer.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../contract/config.ts";
+import type { SyncState } from "../contract/sync-state.ts";
 import { isKesError, messageOf } from "../errors.ts";
 import type { KeyService } from "../keys/key-service.ts";
 import { warmUp } from "../keys/warm-up.ts";
@@ -33,10 +34,22 @@ export class StoreContact implements AsyncDisposable {
   readonly #end = new AbortController();
   #stop = new AbortController();
   #waiting: Promise<void> = Promise.resolve();
+  #latencyMs: number | null = null;
 
   /** Why the store cannot be used yet; undefined once it was reached, and then for good. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** Notes how long a call to the store took. */
+  called(seconds: number): void {
+    this.#latencyMs = Math.round(seconds * 1000);
+  }
+
+  /** What `/syncz` says of the store behind `keys`. */
+  stateOf(keys: KeyService | undefined): SyncState["keystore"] {
+    const reached = keys?.offline === true ? "Unreachable" : "Reachable";
+    return { state: this.#problem === undefined ? reached : "Unknown", latencyMs: this.#latencyMs };
   }
 
   /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */

@@ -2,6 +2,8 @@
 // itself is verified by OpenSSL; this walks the same chain again: issuer by issuer up to a member of the pool.
 import { X509Certificate } from "node:crypto";
 import { getCACertificates } from "node:tls";
+import type { TlsProxy } from "../access/peer.ts";
+import type { Config } from "../contract/config.ts";
 import type { TlsMaterial } from "./tls.ts";
 
 /** Longer chains than this do not occur; a loop of cross-signed certificates would never end. */
@@ -12,6 +14,14 @@ const clientAuth = "1.3.6.1.5.5.7.3.2";
 /** Everything a client certificate may end at: the configured pool and the system's roots. */
 export function rootsOf(material: TlsMaterial): readonly X509Certificate[] {
   return [...material.pool, ...getCACertificates("system").map((pem) => new X509Certificate(pem))];
+}
+
+/** What the configuration says about TLS proxies. */
+export function proxyOf(config: Config, material: TlsMaterial): TlsProxy {
+  const { header } = config.tls.proxy;
+  if (!material.verify) return { header };
+  const roots = rootsOf(material);
+  return { header, verify: (der) => isTrusted([new X509Certificate(der)], roots, Date.now()) };
 }
 
 /**

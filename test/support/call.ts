@@ -164,6 +164,7 @@ export class ApiHarness implements AsyncDisposable {
       ops: { address: undefined },
       shutdown: { grace: 0 },
       http2: { engine: "node" },
+      sync: undefined,
     };
   }
 }
