@@ -154,7 +154,7 @@ function sourcesOf({ file, configMap, maxStaleness }: SyncConfig): readonly Bund
     sources.push(new FileSource({ path: file, watch }));
   }
   // A watch must be heard of several times before its bundle counts as stale.
-  const timing = maxStaleness > 0 ? { silence: Math.min(120_000, maxStaleness / 3) } : {};
+  const timing = maxStaleness > 0 ? { silence: Math.max(100, Math.min(120_000, maxStaleness / 3)) } : {};
   if (configMap !== undefined) sources.push(new ConfigMapSource({ ...configMap, timing }));
   return sources;
 }

@@ -31,7 +31,7 @@ export interface WatchTiming {
   readonly longestPause: number;
 }
 
-const defaults: WatchTiming = { answer: 15_000, silence: 120_000, firstPause: 200, longestPause: 30_000 };
+const defaults: WatchTiming = { answer: 15_000, silence: 120_000, firstPause: 200, longestPause: 10_000 };
 
 /** Bytes: several times what a ConfigMap can be. */
 const maxList = 16 * 1024 * 1024;
@@ -84,9 +84,9 @@ export class ConfigMapSource implements BundleSource {
   async #recover(error: unknown, listener: SourceListener): Promise<void> {
     this.#version = undefined;
     const failure = error instanceof ApiFailure ? error : undefined;
-    // The list that follows shows whether the API is there.
-    const harmless = failure?.status === 410 || error instanceof Silence;
-    if (!harmless) listener.failed(messageOf(error));
+    // The list that follows shows whether the API is there; a watch that was quiet all its time was no failure.
+    if (error instanceof Silence) this.#pauses.reset();
+    else if (failure?.status !== 410) listener.failed(messageOf(error));
     this.#looked.resolve();
     await this.#pauses.wait(this.#stop.signal, failure?.retryAfter);
   }
