@@ -133,9 +133,9 @@ export class BundleSync implements AsyncDisposable {
     seat.asked = true;
     const { latest } = seat;
     if (latest === undefined) return;
-    if (latest.revision !== this.#inForce?.revision) {
-      if (this.#hasTurn(seat)) this.#apply(seat, latest);
-    } else if (seat === this.#decider) this.#confirm();
+    const isInForce = latest.revision === this.#inForce?.revision && !this.#stale;
+    if (!isInForce && this.#hasTurn(seat)) this.#apply(seat, latest);
+    else if (isInForce && seat === this.#decider) this.#renew();
     this.#settle();
   }
 
@@ -160,15 +160,6 @@ export class BundleSync implements AsyncDisposable {
     const { policies, identities, keys, server } = bundle;
     const sizes = { policies: policies.size, identities: identities.size, keys: keys.length };
     this.#options.onEvent({ kind: "applied", source, revision, server, ...sizes });
-    this.#freshen();
-  }
-
-  #confirm(): void {
-    if (this.#stale) this.#options.install(this.#inForce?.bundle);
-    this.#freshen();
-  }
-
-  #freshen(): void {
     if (this.#stale) this.#options.onEvent({ kind: "fresh" });
     this.#stale = false;
     this.#renew();

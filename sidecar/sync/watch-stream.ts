@@ -2,8 +2,6 @@
 import type { IncomingMessage } from "node:http";
 import { bytesOf } from "./cluster-api.ts";
 
-export type WatchEventType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
-
 export interface WatchEvent {
   readonly type: string;
   readonly object: unknown;

@@ -65,6 +65,16 @@ async function exercise(metrics: Metrics): Promise<void> {
   metrics.storeOperation("get", 0.004);
   metrics.storeOperation("get", 0.2, "StoreUnreachable");
   metrics.certificateExpires(2_000_000_000_000);
+  metrics.sync.applied("watch");
+  metrics.sync.rejected("file");
+  metrics.sync.lost("watch");
+  metrics.sync.watch(() => ({
+    revisionAgeSeconds: 12,
+    unconfirmedSeconds: 3.5,
+    stale: true,
+    keysGood: 2,
+    keysBad: 1,
+  }));
   metrics.watchCache(() => ({
     size: 2,
     hits: 30,
@@ -229,13 +239,28 @@ describe("the ops port's metrics", () => {
       value("kes_store_operation_seconds", 'kes_store_operation_seconds_bucket{operation="get",le="0.005"}'),
       1,
     );
+    assert.equal(value("kes_sync_applied_total", 'kes_sync_applied_total{source="watch"}'), 1);
+    assert.equal(value("kes_sync_rejected_total", 'kes_sync_rejected_total{source="file"}'), 1);
+    assert.equal(value("kes_sync_failures_total", 'kes_sync_failures_total{source="watch"}'), 1);
+    assert.equal(value("kes_sync_revision_age_seconds"), 12);
+    assert.equal(value("kes_sync_unconfirmed_seconds"), 3.5);
+    assert.equal(value("kes_sync_stale"), 1);
+    assert.equal(value("kes_sync_keys", 'kes_sync_keys{state="bad"}'), 1);
     assert.ok(ops.get("kes_event_loop_delay_seconds"));
   });
 
   test("leave out what is not known yet", async () => {
     const names = [...parse(await opsText(newMetrics())).keys()];
     assert.ok(!names.includes("kes_tls_certificate_expiry_seconds"));
-    assert.ok(!names.some((name) => name.startsWith("kes_cache_")));
+    assert.ok(!names.some((name) => /^kes_(cache|sync)_/.test(name)));
+  });
+
+  test("leave out the age of a bundle before the first one", async () => {
+    const metrics = newMetrics();
+    const figures = { stale: false, keysGood: 0, keysBad: 0 };
+    metrics.sync.watch(() => ({ revisionAgeSeconds: undefined, unconfirmedSeconds: undefined, ...figures }));
+    const names = [...parse(await opsText(metrics)).keys()].filter((name) => name.startsWith("kes_sync_"));
+    assert.deepEqual(names, ["kes_sync_keys", "kes_sync_stale"]);
   });
 
   test("count connections down again", async () => {

@@ -160,9 +160,13 @@ export class ApiServerStub implements AsyncDisposable {
     const token = request.headers.authorization?.replace(/^Bearer /, "") ?? "";
     this.tokens.push(token);
     if (this.script?.(seen, response) === true) return;
+    if (token === this.token) this.#serve(seen, response);
+    else fail(response, 401, "Unauthorized");
+  }
+
+  #serve({ kind, url }: Seen, response: ServerResponse): void {
     const name = /^metadata\.name=(.+)$/.exec(url.searchParams.get("fieldSelector") ?? "")?.[1];
-    if (token !== this.token) fail(response, 401, "Unauthorized");
-    else if (url.pathname !== `/api/v1/namespaces/${this.namespace}/configmaps`) fail(response, 404, "not found");
+    if (url.pathname !== `/api/v1/namespaces/${this.namespace}/configmaps`) fail(response, 404, "not found");
     // A Role pinned to one name allows list and watch with that field selector only.
     else if (name === undefined) fail(response, 403, "configmaps is forbidden");
     else if (kind === "list") this.#list(name, response);

@@ -95,6 +95,7 @@ describe("files of the current format", () => {
       ops: { address: { host: "::", port: 8081 } },
       shutdown: { grace: 2500 },
       http2: { engine: "own" },
+      sync: undefined,
     });
     assert.match(notes[0]?.message ?? "", /current format; client certificates are optional .* and verified/);
   });

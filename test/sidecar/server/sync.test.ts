@@ -89,6 +89,10 @@ async function startWith(bundle: string, options: KesOptions = {}): Promise<Kes>
   return startKes({ extra: fileOnly, ...options, files: { "mounted/bundle.json": bundle, ...options.files } });
 }
 
+function client(which: ApiClient | undefined): ApiClient {
+  return which ?? assert.fail("the server is not up");
+}
+
 describe("a server with a bundle in a mounted file", () => {
   let kes: Kes;
   let volume: Volume;
@@ -109,8 +113,6 @@ describe("a server with a bundle in a mounted file", () => {
     for (const client of [asAdmin, asAlice, asBob]) await client?.[Symbol.asyncDispose]();
     await kes[Symbol.asyncDispose]();
   });
-
-  const client = (which: ApiClient | undefined): ApiClient => which ?? assert.fail("the server is up");
 
   test("lets in whom the bundle says, not whom the configuration file says, and says so when it starts", async () => {
     assert.equal(await statusFor(client(asAlice), "/v1/key/generate/my-key"), 200);
@@ -146,6 +148,12 @@ describe("a server with a bundle in a mounted file", () => {
       sources: { file: "ok" },
       keys: {},
     });
+  });
+
+  test("has on /syncz what docs/sync.md shows", async () => {
+    const page = readFileSync(new URL("../../../docs/sync.md", import.meta.url), "utf8");
+    const [, shown = ""] = /## `\/syncz`[^]*?```json\n([^]*?)```/.exec(page) ?? [];
+    assert.deepEqual(Object.keys(JSON.parse(shown) as object).toSorted(), Object.keys(await syncz(kes)).toSorted());
   });
 
   test("follows edits in less than a second, and no request fails meanwhile", async () => {
@@ -207,7 +215,7 @@ describe("a server with a bundle in a mounted file", () => {
     await until(
       "the loss",
       () => syncz(kes),
-      ({ sources }) => /^cannot be read: ENOENT/.test(sources.file ?? ""),
+      ({ sources }) => (sources.file ?? "").startsWith("cannot be read: ENOENT"),
     );
     assert.equal(await statusFor(client(asBob), "/v1/status", "GET"), 200);
     assert.equal((await get(kes, "/readyz")).status, 200);

@@ -62,11 +62,12 @@ beforeEach(() => {
   refuse = undefined;
 });
 
+function install(bundle: Bundle | undefined): void {
+  if (bundle !== undefined && bundle.server === refuse) throw new Error("the server refuses it");
+  installed.push(bundle?.server ?? "-");
+}
+
 async function syncOf(sources: readonly BundleSource[], maxStaleness = 0): Promise<BundleSync> {
-  const install = (bundle: Bundle | undefined): void => {
-    if (bundle !== undefined && bundle.server === refuse) throw new Error("the server refuses it");
-    installed.push(bundle?.server ?? "-");
-  };
   const sync = new BundleSync({ sources, maxStaleness, clock, install, onEvent: (event) => events.push(event) });
   await sync.start();
   return sync;
@@ -278,7 +279,7 @@ describe("with maxStaleness", () => {
     watch.confirm();
     assert.deepEqual(installed, ["a", "-", "a"]);
     assert.equal(sync.problem, undefined);
-    assert.deepEqual(kinds(), ["applied", "lost", "stale", "found", "fresh"]);
+    assert.deepEqual(kinds(), ["applied", "lost", "stale", "found", "applied", "fresh"]);
     await clock.advance(60_000);
     assert.deepEqual(installed, ["a", "-", "a", "-"]);
   });
