@@ -243,6 +243,7 @@ describe("a server with a bundle in a mounted file", () => {
       assert.equal(answer.status, 409, `${method} ${path}: ${answer.text}`);
       assert.deepEqual(answer.json(), { message: "policies come from a policy bundle; change them where it is made" });
     }
+    await kes.until("the log line", (_, err) => err.includes('"code":"PolicyManaged"'));
     assert.equal(await statusFor(client(asAlice), "/v1/key/generate/my-key"), 200);
   });
 
