@@ -1,7 +1,7 @@
 // The server as a process among others: signals that are not meant for it, and readers of its output that go away or
 // stall. None of them may end it, open it or hold it up.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -60,6 +60,30 @@ test("a deadline longer than any timer is long, not over at once", async () => {
     assert.equal((await client.ask("/v1/status")).status, 200);
   }
 });
+
+test("a reload that is refused leaves no file open", { skip: process.platform !== "linux" }, async () => {
+  await using kes = await startKes();
+  const open = (): number =>
+    readdirSync(`/proc/${kes.pid}/fd`).filter((fd) => pathOf(kes.pid, fd).endsWith("audit.log")).length;
+  const file = "{ audit: $FOLDER/audit.log, error: $FOLDER/missing/error.log }";
+  kes.rewrite({ extra: `log: { file: ${file} }` });
+  kes.signal("SIGHUP");
+  await kes.until("the reload is refused", (_, err) => err.includes("reload failed"));
+  assert.ok(existsSync(join(kes.folder, "audit.log")));
+  const deadline = Date.now() + 5_000;
+  while (open() > 0) {
+    assert.ok(Date.now() < deadline, "audit.log stays open");
+    await sleep(20);
+  }
+});
+
+function pathOf(pid: number, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
 
 test("a reload that comes after the stop changes nothing", async () => {
   const folder = mkdtempSync(join(tmpdir(), "kes-stopped-"));
