@@ -24,7 +24,6 @@ export const catalogue = {
   StoreMissing: "the store directory does not exist",
   StoreWrongKey: "the wrapping key does not open this store",
   StoreNotEncrypted: "the store is not encrypted although a wrapping key is configured, or the reverse",
-  StoreUnsupported: "this build has no such key store",
   // requests
   NameInvalid: "the name is empty, too long or contains invalid characters",
   PatternInvalid: "the listing pattern is too long or contains invalid characters",
@@ -41,9 +40,6 @@ export const catalogue = {
   CertificateInvalid: "the client certificate cannot be read or is not trusted",
   ProxyCertificateInvalid: "the TLS proxy forwarded no certificate, several, or one that cannot be read",
   ProxyCertificateUntrusted: "the TLS proxy forwarded a certificate that tls.ca does not trust",
-  PathInvalid: "the request path is not a valid URL path",
-  RouteNotFound: "no such route",
-  MethodNotAllowed: "the route does not answer this method",
   // start, configuration, command line
   ConfigInvalid: "the configuration has problems",
   FileUnreadable: "a file cannot be read",

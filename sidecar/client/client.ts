@@ -160,7 +160,7 @@ export class KesClient implements Disposable {
     const names: string[] = [];
     let cursor: string | undefined;
     for (;;) {
-      const query = cursor === undefined ? "" : `?continue_at=${encodeURIComponent(cursor)}`;
+      const query = cursor === undefined ? "" : `?after=${encodeURIComponent(cursor)}`;
       const page = parsePage(await this.#call("GET", path(route, pattern) + query), field);
       for (const name of page.names) names.push(name);
       if (page.continueAt === undefined) return names;

@@ -2,10 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { KesError, messageOf } from "../errors.ts";
 
-const maxBytes = 1024 * 1024;
+/** 100,000 identities in 1,000 policies are about 8 MB. */
+const maxBytes = 64 * 1024 * 1024;
 
 /**
- * The text of the file at `path`, at most 1 MiB.
+ * The text of the file at `path`, at most 64 MiB.
  * @throws KesError FileUnreadable (missing, a directory, no permission, too large, not UTF-8)
  */
 export async function readConfigFile(path: string, signal?: AbortSignal): Promise<string> {
@@ -13,7 +14,7 @@ export async function readConfigFile(path: string, signal?: AbortSignal): Promis
     signal?.throwIfAborted();
     throw unreadable(path, reasonOf(error), error);
   });
-  if (bytes.length > maxBytes) throw unreadable(path, "is larger than 1 MiB; is it the right file?");
+  if (bytes.length > maxBytes) throw unreadable(path, "is larger than 64 MiB; is it the right file?");
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {

@@ -49,9 +49,6 @@ const entries: Partial<Record<ErrorCode, Entry>> = {
   CertificateInvalid: { status: 400 },
   ProxyCertificateInvalid: { status: 400 },
   ProxyCertificateUntrusted: { status: 403, message: "" },
-  PathInvalid: { status: 400 },
-  RouteNotFound: { status: 404 },
-  MethodNotAllowed: { status: 405 },
   NotSupported: { status: 501 },
 };
 
@@ -67,7 +64,6 @@ const storeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "StoreMissing",
   "StoreWrongKey",
   "StoreNotEncrypted",
-  "StoreUnsupported",
 ]);
 
 /** By route: what a store failure (502) and a defect (500) are called. */

@@ -36,26 +36,25 @@ function originOf(target: string): string | undefined {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-// Removes empty and dot segments; a trailing slash stays one.
+// Removes empty and dot segments; a path that ended in a slash still does, as Go's cleaning has it.
 function cleaned(path: string): string {
   const kept: string[] = [];
-  const segments = path.split("/");
-  for (const segment of segments) {
+  for (const segment of path.split("/")) {
     if (segment === "..") kept.pop();
     else if (segment !== "" && segment !== ".") kept.push(segment);
   }
-  const last = segments.at(-1);
-  const slash = last === "" || last === "." || last === ".." ? "/" : "";
+  const slash = path.endsWith("/") ? "/" : "";
   return kept.length === 0 ? "/" : `/${kept.join("/")}${slash}`;
 }
 
-// decodeURIComponent refuses invalid UTF-8, which Go passes on as bytes; latin1 keeps such bytes apart and harmless:
-// no name, pattern or policy can contain them.
+// decodeURIComponent refuses invalid UTF-8, which Go passes on as bytes. Such bytes become U+FFFD: no name, pattern or
+// policy can contain it.
 function decoded(raw: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})/.test(raw)) return undefined;
   try {
     return decodeURIComponent(raw);
   } catch {
-    return raw.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    const bytes = raw.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return Buffer.from(bytes, "latin1").toString();
   }
 }

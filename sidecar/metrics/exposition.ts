@@ -34,10 +34,10 @@ interface RegistryValue {
   readonly value: number;
 }
 
-/** The part of prom-client's Registry that is used here: it takes any object that can say its values. */
+/** The part of prom-client's Registry that is used here: it takes any object that can say what it holds. */
 interface TextRegistry {
   readonly contentType: string;
-  registerMetric(metric: RegistryMetric): void;
+  registerMetric(metric: { get(): Promise<object> }): void;
   metrics(): Promise<string>;
 }
 

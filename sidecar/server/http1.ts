@@ -64,6 +64,11 @@ class Http1Connection implements EngineConnection {
   }
 
   take(request: IncomingMessage, response: ServerResponse): void {
+    // The parser takes a request line without a version for one of HTTP/0.9.
+    if (request.httpVersionMajor !== 1) {
+      this.refuse(new Error("Parse Error: the request line names no HTTP/1 version"), request.socket);
+      return;
+    }
     // It came behind the last one that is answered: it must not be carried out, because nobody could be told.
     if (this.#closing) return void request.resume();
     this.active += 1;

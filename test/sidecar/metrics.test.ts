@@ -17,8 +17,8 @@ function parse(text: string): Map<string, ParsedFamily> {
   const families = new Map<string, ParsedFamily>();
   let current = "";
   let help = "";
-  for (const line of text.split("\n")) {
-    if (line === "") continue;
+  const lines = text.split("\n").filter((line) => line !== "");
+  for (const line of lines) {
     const helped = /^# HELP (\w+) (.+)$/.exec(line);
     const typed = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line);
     const sample = /^(\w+)(\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? (NaN|[-+]?[\d.eE+-]+|[+-]Inf)$/.exec(line);

@@ -76,12 +76,12 @@ test("a listing of several pages is followed by its cursor", async () => {
   const seen: string[] = [];
   const endpoint = await serve((request, response) => {
     seen.push(request.url ?? "");
-    const isFirst = !request.url?.includes("continue_at");
+    const isFirst = !request.url?.includes("after");
     answer(response, 200, isFirst ? `{"names":["a"],"continue_at":"b"}` : `{"names":["b"]}`);
   });
   using client = clientOf([endpoint]);
   assert.deepEqual(await client.listKeys("*"), ["a", "b"]);
-  assert.deepEqual(seen, ["/v1/key/list/%2A", "/v1/key/list/%2A?continue_at=b"]);
+  assert.deepEqual(seen, ["/v1/key/list/%2A", "/v1/key/list/%2A?after=b"]);
 });
 
 test("a server that ignores the cursor yields an error, not half a list and not a loop", async () => {

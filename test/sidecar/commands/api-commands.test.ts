@@ -161,8 +161,6 @@ describe("kes ls", () => {
   });
 });
 
-const shown = JSON.parse((await admin("policy show app")).stdout);
-
 describe("kes policy", () => {
   test("ls, info and show print what the configuration says", async () => {
     assert.equal((await admin("policy ls")).stdout, "Policy\napp\n");
@@ -174,6 +172,7 @@ describe("kes policy", () => {
     const info = await admin("policy info app --json", { terminal: true });
     assert.deepEqual(Object.keys(JSON.parse(info.stdout)), ["name", "created_at", "created_by"]);
     assert.match(info.stdout, /^\{\n {2}"name"/);
+    const shown = JSON.parse((await admin("policy show app")).stdout);
     assert.deepEqual(shown.allow, { "/v1/key/*": {}, "/v1/status": {} });
     assert.deepEqual(shown.deny, { "/v1/key/delete/*": {} });
     const people = await admin("policy show app", { terminal: true });
@@ -428,4 +427,21 @@ describe("a server that cannot be reached or trusted", () => {
     const { code } = await call(["-k"], { KES_SERVER: `127.0.0.1:1, http://127.0.0.1:${server.port}` });
     assert.equal(code, 0);
   });
+});
+
+test("a store with more names than one page holds is listed whole", async () => {
+  const count = 20_000;
+  const files: Record<string, string> = { "many/keep": "" };
+  for (let i = 0; i < count; i++) files[`many/${String(i).padStart(5, "0")}${"x".repeat(70)}`] = "{}";
+  const keystore = "keystore: { fs: { path: $FOLDER/many } }";
+  await using large = await startKes({ files, keystore });
+  const paths = { cert: join(large.folder, "a.crt"), key: join(large.folder, "a.key") };
+  writeFileSync(paths.cert, large.admin.certPem);
+  writeFileSync(paths.key, large.admin.keyPem);
+  const largeEnv = { KES_SERVER: `127.0.0.1:${large.port}`, KES_CLIENT_CERT: paths.cert, KES_CLIENT_KEY: paths.key };
+  const { stdout, stderr } = await kes(["key", "ls", "--json", "-k"], { env: largeEnv });
+  assert.equal(stderr, "");
+  const names: string[] = JSON.parse(stdout);
+  assert.equal(names.length, count + 1);
+  assert.deepEqual([new Set(names).size, names[0]?.slice(0, 5), names.at(-1)], [count + 1, "00000", "keep"]);
 });

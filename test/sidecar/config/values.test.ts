@@ -97,7 +97,7 @@ describe("reading the file", async () => {
   after(() => rm(folder, { recursive: true }));
   const cases: [string, string | Buffer | undefined, RegExp][] = [
     ["a missing file", undefined, /missing\.yaml does not exist; check the path given with --config/],
-    ["a file that is too large", Buffer.alloc(1024 * 1024 + 1, 32), /is larger than 1 MiB/],
+    ["a file that is too large", Buffer.alloc(64 * 1024 * 1024 + 1, 32), /is larger than 64 MiB/],
     ["a file that is no text", Buffer.from([0xff, 0xfe, 0x00]), /is not UTF-8 text/],
   ];
   for (const [name, content, message] of cases) {

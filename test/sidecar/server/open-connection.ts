@@ -54,6 +54,10 @@ export async function endsWithin(connection: OpenConnection, milliseconds: numbe
 function askHttp1(socket: TLSSocket): OpenConnection["ask"] {
   return (path, headers = {}) =>
     new Promise((resolve, reject) => {
+      if (socket.destroyed) {
+        reject(new Error("the connection is closed"));
+        return;
+      }
       let received = "";
       const onData = (chunk: Buffer): void => {
         received += chunk.toString("latin1");

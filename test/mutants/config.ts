@@ -1,0 +1,42 @@
+// Mistakes in reading the configuration file.
+import type { Mutant } from "./mutant.ts";
+
+const load = "test/sidecar/config/load.test.ts";
+
+export const config: readonly Mutant[] = [
+  {
+    name: "unknown keys are ignored",
+    file: "sidecar/config/cursor.ts",
+    find: "if (this.source.allowUnknownKeys) this.note(",
+    replace: 'if (this.source.allowUnknownKeys || name !== "") this.note(',
+    tests: [load],
+  },
+  {
+    name: "an identity may be in two policies",
+    file: "sidecar/config/access-section.ts",
+    find: "before !== undefined && before !== role",
+    replace: 'before === "admin" || before === "a TLS proxy"',
+    tests: [load],
+  },
+  {
+    name: "the admin may be in a policy",
+    file: "sidecar/config/access-section.ts",
+    find: '  roles.set(admin, "admin");\n',
+    replace: "",
+    tests: [load],
+  },
+  {
+    name: "two key stores are accepted",
+    file: "sidecar/config/keystore-section.ts",
+    find: "for (const { name, at } of real.slice(1)) {",
+    replace: "for (const { name, at } of real.slice(9)) {",
+    tests: [load],
+  },
+  {
+    name: "the file may open any route without authentication",
+    file: "sidecar/config/api-routes.ts",
+    find: "if (value !== true) return value;",
+    replace: 'if (value !== true || at.path !== "") return value;',
+    tests: [load],
+  },
+];

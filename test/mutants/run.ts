@@ -1,0 +1,84 @@
+// `npm run mutants [-- WORD …]`: plants every mistake of the tables (or those whose name holds a word), one at a time,
+// and runs the tests that have to notice. First those tests run without any mistake, since a test that always fails
+// notices nothing. Ends with 1 unless each mistake was noticed.
+import { access } from "./access.ts";
+import { config } from "./config.ts";
+import { contract } from "./contract.ts";
+import { http } from "./http.ts";
+import { keys } from "./keys.ts";
+import { keystore } from "./keystore.ts";
+import type { Mutant } from "./mutant.ts";
+import { server } from "./server.ts";
+import { runTests } from "./test-run.ts";
+import { WorkingCopy } from "./working-copy.ts";
+
+const parallel = 2;
+const all: readonly Mutant[] = [...keystore, ...keys, ...access, ...contract, ...config, ...http, ...server];
+
+interface Outcome {
+  readonly killed: boolean;
+  /** The test that noticed, or why the mistake counts as missed. */
+  readonly by: string;
+}
+
+const interrupted = new AbortController();
+process.once("SIGINT", () => interrupted.abort());
+process.once("SIGTERM", () => interrupted.abort());
+
+/** Runs `work` on every item, each worker in a working copy of its own. */
+async function inCopies<T>(items: readonly T[], work: (copy: WorkingCopy, item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    using copy = new WorkingCopy();
+    for (const item of queue) {
+      if (!interrupted.signal.aborted) await work(copy, item);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
+/** What is wrong with each of the test files although no mistake is planted. */
+async function unmutated(mutants: readonly Mutant[]): Promise<ReadonlyMap<string, string>> {
+  const failures = new Map<string, string>();
+  const files = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
+  await inCopies(files, async (copy, file) => {
+    const verdict = await runTests(copy, [file], interrupted.signal);
+    if (verdict.kind === "failed") failures.set(file, `fails without it: ${file}: ${verdict.test}`);
+    if (verdict.kind === "broken") failures.set(file, `fails without it: ${verdict.why}`);
+  });
+  return failures;
+}
+
+async function outcomeOf(copy: WorkingCopy, mutant: Mutant): Promise<Outcome> {
+  try {
+    using _planted = copy.plant(mutant);
+    const verdict = await runTests(copy, mutant.tests, interrupted.signal);
+    if (verdict.kind === "failed") return { killed: true, by: verdict.test };
+    return { killed: false, by: verdict.kind === "passed" ? "SURVIVED" : verdict.why };
+  } catch (error) {
+    return { killed: false, by: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function row(mutant: Mutant, { killed, by }: Outcome, milliseconds: number): string {
+  const mark = killed ? "killed" : "MISSED";
+  return `${mark} | ${mutant.name} | ${mutant.file} | ${by} | ${(milliseconds / 1000).toFixed(1)}`;
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const mutants = all.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const failures = await unmutated(mutants);
+  let killed = 0;
+  console.log("verdict | mistake | file | noticed by | seconds");
+  await inCopies(mutants, async (copy, mutant) => {
+    const began = performance.now();
+    const failure = mutant.tests.map((file) => failures.get(file)).find((text) => text !== undefined);
+    const outcome = failure === undefined ? await outcomeOf(copy, mutant) : { killed: false, by: failure };
+    if (outcome.killed) killed += 1;
+    console.log(row(mutant, outcome, performance.now() - began));
+  });
+  console.log(`mutants: ${killed} passed, ${mutants.length - killed} failed`);
+  return killed === mutants.length && killed > 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
