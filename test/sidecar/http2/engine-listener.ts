@@ -51,7 +51,8 @@ export async function startEngine(options: EngineListenerOptions = {}): Promise<
   });
   server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
-  const sweeper = options.sweep === undefined ? undefined : setInterval(() => sweep(connections), options.sweep).unref();
+  const sweeper =
+    options.sweep === undefined ? undefined : setInterval(() => sweep(connections), options.sweep).unref();
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : 0,
