@@ -23,6 +23,8 @@ export interface EngineListenerOptions {
   readonly sweep?: number;
 }
 
+/** One for all listeners of a test file. */
+const certificate = makeServerCertificate();
 const fixedBody = Buffer.from("a body of some length\n");
 
 export function answerFixed(stream: RequestStream): void {
@@ -30,7 +32,7 @@ export function answerFixed(stream: RequestStream): void {
 }
 
 export async function startEngine(options: EngineListenerOptions = {}): Promise<EngineListener> {
-  const { keyPem: key, certPem: cert } = await makeServerCertificate();
+  const { keyPem: key, certPem: cert } = await certificate;
   const pool = new SlabPool();
   const connections = new Set<Http2Connection>();
   const sockets = new Set<TLSSocket>();
