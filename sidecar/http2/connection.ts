@@ -70,7 +70,9 @@ export class Http2Connection {
     this.#onError = options.onError;
     this.quietSince = now();
     const streams = this.#streams;
-    const output = new Output(socket, { pool: options.pool, onDrain: () => this.#drained() });
+    // A peer that does not read what it is sent is not read either: its answers would pile up.
+    const onFull = (): void => void socket.pause();
+    const output = new Output(socket, { pool: options.pool, onFull, onDrain: () => this.#drained() });
     const encoder = new HpackEncoder();
     const budget = new OverheadBudget(now);
     const windows = new ReceiveWindows(output);
@@ -119,13 +121,13 @@ export class Http2Connection {
     }
     this.#output.release();
     this.#requests.afterChunk();
-    // A peer that does not read what it is sent is not read either: its answers would pile up.
-    if (this.#output.full) this.#socket.pause();
   }
 
   #drained(): void {
     this.#socket.resume();
+    this.#output.hold();
     this.#sender.pump();
+    this.#output.release();
   }
 
   #frame(bytes: Buffer, at: number, length: number): void {
@@ -161,7 +163,8 @@ export class Http2Connection {
       greeting.waited(now, !this.#control.greeted, 0) > headerTimeout,
       block.waited(now, this.#block.pending !== 0, this.#block.pending) > headerTimeout,
       frame.waited(now, this.#reader.inFrame, this.#frames) > frameTimeout,
-      write.waited(now, writableLength > 0, bytesWritten) > stallTimeout,
+      // `bytesWritten` counts what waits in the socket, too.
+      write.waited(now, writableLength > 0, bytesWritten - writableLength) > stallTimeout,
       end.waited(now, this.#ended, 0) > lingerTime,
     ].includes(true);
   }

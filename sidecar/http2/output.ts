@@ -28,7 +28,9 @@ export class SlabPool {
 
 export interface OutputOptions {
   readonly pool: SlabPool;
-  /** Called when a socket that was full takes more again. */
+  /** Called when the socket has enough. */
+  readonly onFull: () => void;
+  /** Called when it takes more again. */
   readonly onDrain: () => void;
 }
 
@@ -169,6 +171,7 @@ export class Output {
   #wait(): void {
     if (this.full) return;
     this.full = true;
+    this.#options.onFull();
     this.#socket.once("drain", () => {
       this.full = false;
       this.#options.onDrain();

@@ -182,7 +182,7 @@ export class Requests implements StreamOwner {
 
   /** The answer is written; a body that nobody will read any more is called off (8.1). */
   finish(stream: Http2Stream): void {
-    this.#budget.earn();
+    if (!stream.head.tooLarge) this.#budget.earn();
     if (stream.remoteEnded) this.remove(stream, false);
     else this.reset(stream, errorCode.none);
   }

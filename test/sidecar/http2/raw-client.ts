@@ -106,7 +106,8 @@ export class RawClient implements Disposable {
   }
 
   #seen(): string {
-    return this.frames.map((f) => `${f.type}/${f.flags}@${f.stream}:${f.payload.toString("hex", 0, 16)}`).join(" ");
+    const last = this.frames.slice(-20);
+    return last.map((f) => `${f.type}/${f.flags}@${f.stream}:${f.payload.toString("hex", 0, 16)}`).join(" ");
   }
 
   [Symbol.dispose](): void {
