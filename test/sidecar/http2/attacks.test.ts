@@ -195,7 +195,7 @@ function residentMemory(): number {
 function goodClient() {
   const client = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   let failure: unknown;
-  let going = true;
+  const state = { going: true };
   client.on("error", (error) => (failure ??= error));
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -208,7 +208,7 @@ function goodClient() {
     });
   const work = async (): Promise<number> => {
     let count = 0;
-    for (; going || count === 0; count++) await ask();
+    for (; state.going || count === 0; count++) await ask();
     return count;
   };
   const working = work().catch((error: unknown) => {
@@ -217,12 +217,12 @@ function goodClient() {
   });
   return {
     async finish(): Promise<void> {
-      going = false;
+      state.going = false;
       assert.ok((await working) > 0, "the good client was served");
       assert.equal(failure, undefined);
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      going = false;
+      state.going = false;
       await working;
       client.destroy();
     },

@@ -1,7 +1,7 @@
 // HPACK decoding against the examples of RFC 7541 (appendix C) and against a model that encodes at random.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { HpackDecoder } from "../../../sidecar/http2/hpack-decoder.ts";
 import { decodeHuffman, huffmanCodes } from "../../../sidecar/http2/huffman.ts";
 import { ProtocolError } from "../../../sidecar/http2/protocol-error.ts";
@@ -139,8 +139,11 @@ describe("HPACK", () => {
   ];
   for (const [title, hex] of broken) {
     it(`refuses ${title}`, () => {
-      const run = (): unknown => decode(new HpackDecoder(), Buffer.from(hex, "hex"));
-      assert.throws(run, (error) => error instanceof ProtocolError && error.code === 9);
+      const bytes = Buffer.from(hex, "hex");
+      assert.throws(
+        () => decode(new HpackDecoder(), bytes),
+        (error) => error instanceof ProtocolError && error.code === 9,
+      );
     });
   }
 

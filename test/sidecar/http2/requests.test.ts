@@ -77,6 +77,19 @@ function echo(stream: RequestStream): void {
   );
 }
 
+function refuse(stream: RequestStream): void {
+  stream.respond(403, {}, Buffer.from("no"));
+}
+
+function writeTwice(stream: RequestStream): void {
+  stream.start(200, { "content-type": "application/x-ndjson" });
+  stream.write(Buffer.from("one\n"));
+  setTimeout(() => {
+    stream.write(Buffer.from("two\n"));
+    stream.end();
+  }, 20);
+}
+
 test("a request arrives with its method, target, length and fields, and its answer with what was given", async () => {
   let seen: unknown;
   const onRequest = (stream: RequestStream): void => {
@@ -188,8 +201,7 @@ test("a request whose body does not come is served without it, and one that leav
 });
 
 test("an early answer comes, and the rest of its request is called off without an error", async () => {
-  const onRequest = (stream: RequestStream): void => stream.respond(403, {}, Buffer.from("no"));
-  await withEngine(onRequest, async (client) => {
+  await withEngine(refuse, async (client) => {
     const body = Buffer.alloc(500_000);
     const answer = await ask(client, { ":method": "POST", ":path": "/", "content-length": body.length }, body);
     assert.equal(answer.status, 403);
@@ -200,15 +212,7 @@ test("an early answer comes, and the rest of its request is called off without a
 });
 
 test("an answer can be written over time", async () => {
-  const onRequest = (stream: RequestStream): void => {
-    stream.start(200, { "content-type": "application/x-ndjson" });
-    stream.write(Buffer.from("one\n"));
-    setTimeout(() => {
-      stream.write(Buffer.from("two\n"));
-      stream.end();
-    }, 20);
-  };
-  await withEngine(onRequest, async (client) => {
+  await withEngine(writeTwice, async (client) => {
     const answer = await ask(client, { ":method": "GET", ":path": "/" });
     assert.equal(answer.body.toString(), "one\ntwo\n");
     assert.equal(answer.headers["content-length"], undefined);
