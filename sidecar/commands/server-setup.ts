@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { readConfigFile } from "../config/read-file.ts";
-import { renderNotes } from "../config/problem.ts";
+import { ConfigError, renderNotes, renderProblems } from "../config/problem.ts";
 import type { Config } from "../contract/config.ts";
-import { KesError } from "../errors.ts";
+import { KesError, messageOf } from "../errors.ts";
 import { loadTls } from "../server/tls.ts";
 import type { TlsMaterial } from "../server/tls.ts";
 import type { Environment } from "./environment.ts";
@@ -34,6 +34,13 @@ export async function loadSetup(options: ServerOptions, environment: Environment
   const lines = notes.map((note) => renderNotes([note], path));
   const digest = digestOf(text, material);
   return { config, material, notes: lines, files: [path, ...material.files], digest, apiKey: undefined };
+}
+
+/** Why there is no setup: every problem of a configuration, a line each. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof ConfigError) || error.problems.length < 2) return messageOf(error);
+  const { file, problems } = error;
+  return `${file} has ${problems.length} problems:\n${renderProblems(problems, file)}`;
 }
 
 function digestOf(text: string, { cert, key, pool }: TlsMaterial): string {

@@ -4,6 +4,7 @@
 import type { X509Certificate } from "node:crypto";
 import { createServer as createTcpServer } from "node:net";
 import type { Server as TcpServer, Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import type { Address } from "../contract/config.ts";
@@ -75,7 +76,11 @@ export class Listener {
     installTrust(options.material);
     this.#tls = createTlsServer(contextOptions(options.material));
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
-    this.#tls.on("tlsClientError", (error, socket) => this.#failed(socket.remoteAddress, error));
+    this.#tls.on("tlsClientError", (error, socket) => {
+      this.#failed(socket.remoteAddress, error);
+      // Node reports a handshake that takes too long, and leaves it open.
+      socket.destroy();
+    });
     this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#receive(socket));
     this.#sweeper = setInterval(() => this.#sweep(), sweepInterval).unref();
   }
@@ -127,12 +132,15 @@ export class Listener {
     clearInterval(this.#sweeper);
     const closed = new Promise<void>((resolve) => void this.#tcp.close(() => resolve()));
     this.#handshakes.cut();
-    for (const connection of this.#connections) connection.engine.close();
+    const open = [...this.#connections];
+    for (const { engine } of open) engine.close();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.engine.destroy();
     }, grace);
     await closed;
     clearTimeout(cut);
+    // Requests learn of the end of their socket a few turns later; until then they are not in the audit log.
+    for (let turn = 0; turn < 100 && open.some(({ engine }) => engine.active > 0); turn += 1) await setImmediate();
   }
 
   // A TLS record starts with 0x16; anything else is answered in plain text, as Go's server does.

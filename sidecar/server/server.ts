@@ -8,6 +8,7 @@ import { peerIdentity } from "../access/peer.ts";
 import type { TlsProxy } from "../access/peer.ts";
 import type { Services, ServerState } from "../api/state.ts";
 import type { Address, Config } from "../contract/config.ts";
+import { rfc3339Local } from "../contract/timestamp.ts";
 import { isKesError } from "../errors.ts";
 import type { Peer } from "../http/exchange.ts";
 import { Router } from "../http/router.ts";
@@ -73,7 +74,7 @@ export class Server implements AsyncDisposable {
     };
     this.#context = {
       services,
-      startedAt: localTimestamp(new Date()),
+      startedAt: rfc3339Local(Date.now()),
       onKeyEvent: (event) => this.#onKeyEvent(event),
       onWarning: (message) => log.warn({ message }, "key store warning"),
     };
@@ -272,16 +273,4 @@ function proxyOf(config: Config, material: TlsMaterial): TlsProxy {
 
 function opensApis(config: Config): boolean {
   return [...config.api.routes.values()].some(({ skipAuth }) => skipAuth);
-}
-
-// RFC 3339 with the local offset, as server-start timestamps are shown (reference 2.1).
-function localTimestamp(date: Date): string {
-  const minutes = -date.getTimezoneOffset();
-  if (minutes === 0) return date.toISOString();
-  const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, -1);
-  return `${local}${minutes < 0 ? "-" : "+"}${pad(minutes / 60)}:${pad(minutes % 60)}`;
-}
-
-function pad(value: number): string {
-  return String(Math.floor(Math.abs(value))).padStart(2, "0");
 }
