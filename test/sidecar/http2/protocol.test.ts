@@ -287,3 +287,15 @@ describe("header lists", () => {
     assert.equal(await client.goaway(), calm);
   });
 });
+
+it("what was sent to streams long reset ends the connection, to the last ones it is ignored", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.greeted(listener.port);
+  const bad = [...get, ["Upper", "1"] as const];
+  client.send(...Array.from({ length: 300 }, (_, n) => headers(2 * n + 1, bad)));
+  assert.equal(await client.resetOf(599), protocol);
+  client.send(frame(type.data, 0, 599, Buffer.alloc(10)), frame(type.data, 0, 101, Buffer.alloc(10)));
+  await client.settle();
+  client.send(frame(type.data, 0, 1, Buffer.alloc(10)));
+  assert.equal(await client.goaway(), streamClosed);
+});
