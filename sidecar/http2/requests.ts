@@ -123,7 +123,7 @@ export class Requests implements StreamOwner {
   }
 
   #refuseLarge(stream: Http2Stream): void {
-    this.#options.onError(new Error("the header fields of a request are too large"));
+    this.#options.onError(new ProtocolError(errorCode.enhanceYourCalm, "the header fields of a request are too large"));
     this.#noteServed(stream);
     stream.respond(431, {}, undefined);
     this.#budget.spend();

@@ -30,7 +30,7 @@ const mostGrowth = 40 * 1024;
 let port = 0;
 let pid = 0;
 let atRest = 0;
-const child = spawn(process.execPath, [join(import.meta.dirname, "engine-process.ts")], {
+const child = spawn(process.execPath, [join(import.meta.dirname, "engine-process/main.ts")], {
   stdio: ["ignore", "pipe", "inherit"],
 });
 

@@ -1,7 +1,7 @@
 // The engine in a process of its own, for tests that watch its memory: prints its port, answers `/` at once, `/slow`
 // after a while, `/large` with a megabyte, and anything with a body by echoing it.
-import type { RequestStream } from "../../../sidecar/http2/stream.ts";
-import { answerFixed, startEngine } from "./engine-listener.ts";
+import type { RequestStream } from "../../../../sidecar/http2/stream.ts";
+import { answerFixed, startEngine } from "../engine-listener.ts";
 
 const large = Buffer.alloc(1_000_000, "x");
 

@@ -1,0 +1,38 @@
+// `npm run h2spec`: the conformance suite h2spec against the engine behind a TLS listener without client certificates
+// and with a fixed answer (decisions X3). The program is found by H2SPEC, or in the cache folder, or built there (needs
+// Go). Its exit code is this one's.
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { answerFixed, startEngine } from "../sidecar/http2/engine-listener.ts";
+
+const version = "v2.2.1+incompatible";
+
+function program(): string {
+  const named = process.env["H2SPEC"];
+  if (named !== undefined && named !== "") return named;
+  const folder = join(process.env["KES_ENV_CACHE"] ?? join(homedir(), ".cache", "kes-env"), "bin");
+  const path = join(folder, "h2spec");
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const env = { ...process.env, GOBIN: folder };
+  execFileSync("go", ["install", `github.com/summerwind/h2spec/cmd/h2spec@${version}`], { env, stdio: "inherit" });
+  return path;
+}
+
+await using listener = await startEngine({
+  sweep: 1_000,
+  onRequest: (stream) => {
+    // The whole request first, as the key server wants it.
+    Promise.resolve(stream.read(1_000_000)).then(
+      () => answerFixed(stream),
+      () => undefined,
+    );
+  },
+});
+const args = ["-h", "127.0.0.1", "-p", String(listener.port), "-t", "-k", "-S", ...process.argv.slice(2)];
+const child = spawn(program(), args, { stdio: "inherit" });
+const [code] = (await once(child, "exit")) as [number | null];
+process.exitCode = code ?? 1;
