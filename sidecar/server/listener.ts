@@ -92,7 +92,9 @@ export class Listener {
     await new Promise<void>((resolve, reject) => {
       listener.#tcp.once("error", (error) => {
         clearInterval(listener.#sweeper);
-        const hint = "choose another with --addr or `address`, or stop what holds it";
+        const isDenied = "code" in error && error.code === "EACCES";
+        const otherwise = isDenied ? "ports below 1024 need a privilege" : "or stop what holds it";
+        const hint = `choose another with --addr or \`address\`, ${otherwise}`;
         const message = `cannot listen on ${host}:${port}: ${messageOf(error)}; ${hint}`;
         reject(new KesError("AddressInUse", message, { cause: error }));
       });

@@ -51,6 +51,7 @@ export class Server implements AsyncDisposable {
   #listener: Listener | undefined;
   #ops: OpsPort | undefined;
   #reloading: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   private constructor({ config, material, places, version, commit }: ServerOptions) {
     this.#config = config;
@@ -172,6 +173,7 @@ export class Server implements AsyncDisposable {
 
   // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.
   #install(config: Config, material: TlsMaterial, store: OpenStore): void {
+    if (this.#stopped) throw new Error("the server is stopping");
     const overlay = Overlay.over(accessSource(config), this.#overlay);
     const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
     const proxy = proxyOf(config, material);
@@ -254,6 +256,7 @@ export class Server implements AsyncDisposable {
 
   /** Refuses new requests, lets those in flight end within the grace, then closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     this.#logs.auditEvents.close();
     this.#logs.errorEvents.close();
     await this.#contact[Symbol.asyncDispose]();
