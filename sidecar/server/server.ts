@@ -127,6 +127,7 @@ export class Server implements AsyncDisposable {
       certificateRequired: !opensApis(config),
       serve: (exchange) => router.serve(exchange),
       isKnown: (peer) => this.#isKnown(peer),
+      http2Engine: () => this.#config.http2.engine,
       events: {
         failed: (ip, reason) => this.#handshakeFailed(ip, reason),
         opened: () => metrics.connectionOpened(),
