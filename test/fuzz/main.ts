@@ -26,8 +26,11 @@ const live: [number, number][] = [];
 for (let step = 1; step <= steps; step++) {
   const each = Math.ceil(count / steps);
   await fuzzMutations(each, seed + step * each);
-  await sleep(100);
+  // Twice: array buffers are freed after the collection that found them.
   collect();
+  await sleep(50);
+  collect();
+  await sleep(50);
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
   resident.push([step * each, rss / 1e6]);
   live.push([step * each, (heapUsed + arrayBuffers) / 1e6]);
