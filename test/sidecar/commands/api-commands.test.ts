@@ -237,7 +237,10 @@ describe("kes identity", () => {
       "admin",
       "created_at",
     ]);
-    assert.equal((await admin("identity info nobody")).stderr, "Error: identity does not exist\n");
+    assert.equal(
+      (await admin("identity info nobody")).stderr,
+      "Error: failed to describe identity 'nobody': identity does not exist; no policy of the server names it\n",
+    );
   });
 
   test("ls lists identities, the admin among them", async () => {
