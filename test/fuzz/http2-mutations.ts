@@ -36,7 +36,7 @@ export async function fuzzMutations(count: number, seed: number): Promise<void> 
       throw new Error(`mutation ${seed + n}`, { cause: error });
     }
     // Timers and microtasks get their turn now and then.
-    if (n % 64 === 0) await nextTurn();
+    if (n % 8 === 0) await nextTurn();
   }
 }
 
