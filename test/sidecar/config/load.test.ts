@@ -127,7 +127,7 @@ describe("files of the current format", () => {
     assert.equal(notes.length, 1);
     const vault = vector("minio-operator-vault");
     assert.deepEqual(problems(vault), [
-      "f:30: keystore.vault: this release serves fs and memory, not HashiCorp Vault; choose one of the two",
+      "f:30: keystore.vault: this release serves fs, memory, aws, gemalto, not HashiCorp Vault; choose one of these",
     ]);
     const memory = `${vault.slice(0, vault.indexOf("  vault:"))}  memory: {}\n`;
     assert.deepEqual(notesOf(load(memory)).slice(1), [
@@ -369,12 +369,12 @@ describe("problems", () => {
     [
       "a removed store alone",
       base("keystore: {kes: {endpoint: x}}", ["keystore"]),
-      [/keystore\.kes: this release serves fs and memory, not kes/],
+      [/keystore\.kes: this release serves fs, .*, not kes/],
     ],
     [
       "a back end to come, and a mistake in it",
-      base("keystore: {aws: {secretsmanager: {endpoint: e, regoin: r}}}", ["keystore"]),
-      [/"region" is missing/, /regoin: unknown key, did you mean "region"/, /not AWS Secrets Manager/],
+      base("keystore: {gcp: {secretmanager: {projectid: p}}}", ["keystore"]),
+      [/"project_id" is missing/, /projectid: unknown key, did you mean "project_id"/, /not GCP Secret Manager/],
     ],
     ["a policy name", base("policy: {'a b': }"), [/policy\.a b: the policy name/]],
     [
