@@ -111,14 +111,10 @@ export class KeySecureFake implements AsyncDisposable {
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
     const spoil = this.#take(line);
-    if (spoil?.kind === "silence") return;
-    if (spoil?.kind === "reset") return void response.destroy();
-    if (spoil?.kind === "slow") await sleep(spoil.ms);
-    if (spoil?.kind === "status") return reply(response, spoil.status, spoil.body ?? "", spoil.type ?? "text/plain");
-    const answer = this.#answer(line, Buffer.concat(chunks).toString(), request.headers.authorization ?? "");
-    if (spoil?.kind === "reset-after") return void response.destroy();
-    const body = answer.body === undefined ? "" : JSON.stringify(answer.body);
-    reply(response, answer.status, spoil?.kind === "body" ? spoil.body : body, "application/json; charset=utf-8");
+    const answer = (): Answer =>
+      this.#answer(line, Buffer.concat(chunks).toString(), request.headers.authorization ?? "");
+    if (spoil === undefined) reply(response, answer());
+    else await spoiled(spoil, response, answer);
   }
 
   #take(line: string): Spoil | undefined {
@@ -179,6 +175,32 @@ export class KeySecureFake implements AsyncDisposable {
   }
 }
 
-function reply(response: ServerResponse, status: number, body: string, type: string): void {
+async function spoiled(spoil: Spoil, response: ServerResponse, answer: () => Answer): Promise<void> {
+  switch (spoil.kind) {
+    case "silence":
+      return;
+    case "reset":
+      return void response.destroy();
+    case "reset-after":
+      answer();
+      return void response.destroy();
+    case "slow":
+      await sleep(spoil.ms);
+      return reply(response, answer());
+    case "status":
+      return replyText(response, spoil.status, spoil.body ?? "", spoil.type ?? "text/plain");
+    case "body":
+      return replyText(response, answer().status, spoil.body, "application/json");
+    default:
+      return spoil satisfies never;
+  }
+}
+
+function reply(response: ServerResponse, { status, body }: Answer): void {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  replyText(response, status, text, "application/json; charset=utf-8");
+}
+
+function replyText(response: ServerResponse, status: number, body: string, type: string): void {
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
 }

@@ -57,7 +57,7 @@ export class Session implements Disposable {
   async token(): Promise<string> {
     const bearer = this.#bearer;
     if (bearer !== undefined && performance.now() < bearer.endsAt) return bearer.token;
-    const { token } = await this.#loginOnce();
+    const { token } = await this.#loginUnlessPaused();
     return token;
   }
 
@@ -77,11 +77,14 @@ export class Session implements Disposable {
     this.#bearer = undefined;
   }
 
-  #loginOnce(): Promise<Bearer> {
-    if (this.#login !== undefined) return this.#login;
+  #loginUnlessPaused(): Promise<Bearer> {
     const failure = this.#failure;
-    if (failure !== undefined && performance.now() < failure.retryAt) return Promise.reject(failure.error);
-    this.#login = this.#enter().finally(() => {
+    const isPaused = this.#login === undefined && failure !== undefined && performance.now() < failure.retryAt;
+    return isPaused ? Promise.reject(failure.error) : this.#loginOnce();
+  }
+
+  #loginOnce(): Promise<Bearer> {
+    this.#login ??= this.#enter().finally(() => {
       this.#login = undefined;
     });
     return this.#login;
@@ -143,6 +146,7 @@ export class Session implements Disposable {
   #renewAfter(pause: number): void {
     clearTimeout(this.#timer);
     if (this.#closing.signal.aborted) return;
+    // Not held up by the pause after a failure: this is its end, though the timer's clock may tick a little before ours.
     const renew = (): void => void this.#loginOnce().catch(() => undefined);
     this.#timer = setTimeout(renew, Math.min(pause, longestTimer)).unref();
   }
