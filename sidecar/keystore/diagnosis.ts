@@ -27,7 +27,7 @@ export interface DiagnosisStep {
   /** One word or two: `login`, `seal state`. */
   readonly name: string;
   /** @returns what was found, in a few words; @throws KesError, whose message says what to change, or StepFailure */
-  run(signal: AbortSignal): Promise<string>;
+  readonly run: (signal: AbortSignal) => Promise<string>;
 }
 
 /** A failed step with a remedy of its own. */

@@ -1,5 +1,5 @@
-// Where the server's AWS credentials come from, each source as AWS documents it, with the environment of a real process:
-// a `kes` process of its own asks for the status of its store, and the endpoint sees which access key signed.
+// Where the AWS credentials of the server come from, each source as AWS documents it, in the environment that a pod or
+// machine has: the endpoint sees which access key signed.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";

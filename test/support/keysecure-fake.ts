@@ -44,6 +44,8 @@ export class KeySecureFake implements AsyncDisposable {
   readonly requests: string[] = [];
   /** Seconds that new tokens live. */
   duration = 300;
+  /** Milliseconds its clock is ahead. */
+  skew = 0;
   /** False: the refresh token is refused. */
   refreshable = true;
   readonly #tokens = new Map<string, number>();
@@ -59,10 +61,10 @@ export class KeySecureFake implements AsyncDisposable {
     });
   }
 
-  /** `duration`: seconds a bearer token lives. */
-  static async start(duration = 300): Promise<KeySecureFake> {
+  /** `duration`: seconds a bearer token lives; `make` makes another certificate than one for 127.0.0.1. */
+  static async start(duration = 300, make = makeServerCertificate): Promise<KeySecureFake> {
     const ca = await makeCa();
-    const fake = new KeySecureFake(await makeServerCertificate(ca), ca);
+    const fake = new KeySecureFake(await make(ca), ca);
     fake.duration = duration;
     await fake.listen();
     return fake;
@@ -110,6 +112,7 @@ export class KeySecureFake implements AsyncDisposable {
     this.requests.push(line);
     const chunks: Buffer[] = [];
     for await (const chunk of request) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+    response.setHeader("date", new Date(Date.now() + this.skew).toUTCString());
     const spoil = this.#take(line);
     const answer = (): Answer =>
       this.#answer(line, Buffer.concat(chunks).toString(), request.headers.authorization ?? "");

@@ -12,7 +12,7 @@ export function awsDiagnosis(config: AwsKeystoreConfig, client: SecretsManagerCl
   const { host } = endpoint.url;
   const credentials: DiagnosisStep = {
     name: "credentials",
-    async run() {
+    run: async () => {
       try {
         const { accessKeyId } = await client.config.credentials();
         const source = config.credentials === undefined ? "found by the SDK" : "of the configuration";
@@ -24,7 +24,7 @@ export function awsDiagnosis(config: AwsKeystoreConfig, client: SecretsManagerCl
   };
   const login: DiagnosisStep = {
     name: "login",
-    async run(signal) {
+    run: async (signal) => {
       try {
         await client.send(new ListSecretsCommand({ MaxResults: 1 }), { abortSignal: signal });
         return "AWS accepts the signature";

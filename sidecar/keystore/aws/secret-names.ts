@@ -11,19 +11,25 @@ export async function secretNames(
   prefix: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const filter = prefix === "" ? {} : { Filters: [{ Key: "name" as const, Values: [prefix] }] };
   const found = new Set<string>();
   let token: string | undefined;
   do {
-    const command = new ListSecretsCommand({ ...filter, MaxResults: pageSize, ...(token && { NextToken: token }) });
-    const { SecretList = [], NextToken } = await client.send(command, { abortSignal: signal });
-    for (const { Name = "" } of SecretList) {
+    const page = await client.send(pageOf(prefix, token), { abortSignal: signal });
+    for (const { Name = "" } of page.SecretList ?? []) {
       if (Name.startsWith(prefix)) found.add(Name);
     }
-    if (token !== undefined && NextToken === token) throw endless();
-    token = NextToken;
-  } while (token !== undefined && token !== "");
+    if (token !== undefined && page.NextToken === token) throw endless();
+    token = page.NextToken === "" ? undefined : page.NextToken;
+  } while (token !== undefined);
   return [...found];
+}
+
+function pageOf(prefix: string, token: string | undefined): ListSecretsCommand {
+  return new ListSecretsCommand({
+    MaxResults: pageSize,
+    ...(prefix !== "" && { Filters: [{ Key: "name", Values: [prefix] }] }),
+    ...(token !== undefined && { NextToken: token }),
+  });
 }
 
 function endless(): KesError {
