@@ -65,42 +65,62 @@ export function vaultOf({ value: raw, at }: RawVault): VaultKeystoreConfig {
 
 /** The one login; none and several are reported. */
 function loginOf(raw: Raw, at: RawVault["at"], tls: VaultTlsConfig): VaultLogin {
-  const chosen = logins.filter((name) => raw[name] !== undefined);
-  if (chosen.length === 0) {
-    at.problem(`no login; set one of ${logins.join(", ")}`, { expected: "a login" });
+  const present = logins.filter((name) => raw[name] !== undefined);
+  const filled = present.filter((name) => !isBlank(raw, name));
+  const [chosen = present[0], ...more] = filled;
+  if (chosen === undefined) at.problem(`no login; set one of ${logins.join(", ")}`, { expected: "a login" });
+  for (const name of more) {
+    raw[name]?.at.problem(`a second login beside ${chosen}; keep one`, { found: name, expected: "one login" });
   }
-  for (const name of chosen.slice(1)) {
-    raw[name]?.at.problem(`a second login beside ${chosen[0]}; keep one`, { found: name, expected: "one login" });
-  }
-  const outer = namespaceOf(raw.namespace);
-  if (raw.approle !== undefined) return appRoleOf(raw.approle.value, outer);
-  if (raw.kubernetes !== undefined) return kubernetesOf(raw.kubernetes.value, outer);
-  if (raw.cert !== undefined) return certOf(raw.cert, tls, outer);
-  return tokenOf(raw.token?.value, outer);
+  return readers[chosen ?? "token"](raw, namespaceOf(raw.namespace), tls);
 }
 
-function tokenOf(raw: NonNullable<Raw["token"]>["value"] | undefined, outer: string | undefined): VaultLogin {
-  const file = given(raw?.file?.value) ?? required(raw?.file, "no file; name the file that holds the token");
-  return { method: "token", file: file === "" ? "" : resolve(file), namespace: namespaceOf(raw?.namespace, outer) };
+type LoginReader = (raw: Raw, outer: string | undefined, tls: VaultTlsConfig) => VaultLogin;
+
+const readers: Readonly<Record<(typeof logins)[number], LoginReader>> = {
+  approle: appRoleOf,
+  kubernetes: kubernetesOf,
+  cert: certOf,
+  token: tokenOf,
+};
+
+/** Generated files carry every login, all but one of them empty. */
+function isBlank(raw: Raw, name: (typeof logins)[number]): boolean {
+  const { approle, kubernetes, token } = raw;
+  if (name === "approle") return isEmpty(approle?.value.id) && isEmpty(approle?.value.secret);
+  if (name === "kubernetes") return isEmpty(kubernetes?.value.jwt);
+  return name === "token" && isEmpty(token?.value.file);
 }
 
-function appRoleOf(raw: NonNullable<Raw["approle"]>["value"], outer: string | undefined): VaultLogin {
+function isEmpty(setting: Setting): boolean {
+  return given(setting?.value) === undefined;
+}
+
+function tokenOf({ token }: Raw, outer: string | undefined): VaultLogin {
+  const { file: setting, namespace } = token?.value ?? {};
+  const file = given(setting?.value) ?? required(setting, "no file; name the file that holds the token");
+  return { method: "token", file: file === "" ? "" : resolve(file), namespace: namespaceOf(namespace, outer) };
+}
+
+function appRoleOf({ approle }: Raw, outer: string | undefined): VaultLogin {
+  const { engine, namespace, id, secret } = approle?.value ?? {};
   return {
     method: "approle",
-    engine: pathOf(raw.engine) ?? "approle",
-    namespace: namespaceOf(raw.namespace, outer),
-    id: given(raw.id?.value) ?? required(raw.id, "no role id; set it"),
-    secret: given(raw.secret?.value) ?? required(raw.secret, "no secret id; set it"),
+    engine: pathOf(engine) ?? "approle",
+    namespace: namespaceOf(namespace, outer),
+    id: given(id?.value) ?? required(id, "no role id; set it"),
+    secret: given(secret?.value) ?? required(secret, "no secret id; set it"),
   };
 }
 
-function kubernetesOf(raw: NonNullable<Raw["kubernetes"]>["value"], outer: string | undefined): VaultLogin {
+function kubernetesOf({ kubernetes }: Raw, outer: string | undefined): VaultLogin {
+  const { engine, namespace, role, jwt } = kubernetes?.value ?? {};
   return {
     method: "kubernetes",
-    engine: pathOf(raw.engine) ?? "kubernetes",
-    namespace: namespaceOf(raw.namespace, outer),
-    role: raw.role ?? "",
-    jwt: jwtOf(raw.jwt),
+    engine: pathOf(engine) ?? "kubernetes",
+    namespace: namespaceOf(namespace, outer),
+    role: role ?? "",
+    jwt: jwtOf(jwt),
   };
 }
 
@@ -110,17 +130,18 @@ function jwtOf(jwt: Setting): KubernetesJwt {
   return text.includes("/") ? { file: resolve(text) } : { text };
 }
 
-type RawCert = NonNullable<Raw["cert"]>;
-
-function certOf({ value: raw, at }: RawCert, tls: VaultTlsConfig, outer: string | undefined): VaultLogin {
+function certOf({ cert }: Raw, outer: string | undefined, tls: VaultTlsConfig): VaultLogin {
+  const { engine, namespace, role } = cert?.value ?? {};
   if (tls.client === undefined) {
-    at.problem("a login with a certificate needs one; set tls.cert and tls.key", { expected: "tls.cert and tls.key" });
+    cert?.at.problem("a login with a certificate needs one; set tls.cert and tls.key", {
+      expected: "tls.cert and tls.key",
+    });
   }
   return {
     method: "cert",
-    engine: pathOf(raw.engine) ?? "cert",
-    namespace: namespaceOf(raw.namespace, outer),
-    role: raw.role ?? "",
+    engine: pathOf(engine) ?? "cert",
+    namespace: namespaceOf(namespace, outer),
+    role: role ?? "",
   };
 }
 

@@ -4,6 +4,7 @@
 import { KesError } from "../../errors.ts";
 import type { VaultKeystoreConfig } from "../../contract/config.ts";
 import type { VaultClient } from "./vault-client.ts";
+import { statusOf } from "./vault-failure.ts";
 import { textAt, valueAt } from "./vault-reply.ts";
 
 export class Mount {
@@ -22,18 +23,25 @@ export class Mount {
    * @throws KesError StoreFailed when it is something else, and what calls throw
    */
   async confirm(signal: AbortSignal): Promise<string | undefined> {
-    const { engine, version } = this.#config;
+    const { version } = this.#config;
     if (this.#confirmed) return version;
-    const call = {
-      what: `looking at the engine ${engine}`,
-      method: "GET",
-      path: `sys/internal/ui/mounts/${engine}`,
-    } as const;
-    const { body, status } = await this.#client.call({ ...call, accept: [400, 403, 404] }, signal);
-    const found = status === 200 ? foundIn(body) : undefined;
+    const found = await this.#ask(signal);
     if (found !== undefined && found !== version) throw this.#mismatch(found);
     this.#confirmed = true;
     return found;
+  }
+
+  async #ask(signal: AbortSignal): Promise<string | undefined> {
+    const { engine } = this.#config;
+    const what = `looking at the engine ${engine}`;
+    const call = { what, method: "GET", path: `sys/internal/ui/mounts/${engine}`, accept: [400, 404] } as const;
+    try {
+      const { body, status } = await this.#client.call(call, signal);
+      return status === 200 ? foundIn(body) : undefined;
+    } catch (error) {
+      if (statusOf(error) === 403) return undefined;
+      throw error;
+    }
   }
 
   #mismatch(found: string): KesError {

@@ -26,7 +26,7 @@ export function numberAt(value: unknown, ...path: readonly string[]): number | u
 export function errorsOf({ body }: VaultReply): readonly string[] {
   const errors: unknown = valueAt(body, "errors");
   const list: readonly unknown[] = Array.isArray(errors) ? errors : [];
-  return list.filter((error) => typeof error === "string" && error !== "");
+  return list.flatMap((error) => (typeof error === "string" && error !== "" ? [error] : []));
 }
 
 /**
