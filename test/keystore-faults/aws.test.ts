@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import type { AwsKeystoreConfig } from "../../sidecar/contract/config.ts";
 import type { Keystore } from "../../sidecar/keystore/keystore.ts";
+import { policyText } from "../../sidecar/keystore/aws/policy-text.ts";
 import { openKeystore } from "../../sidecar/keystore/open.ts";
 import { keystoreContract } from "../contract/keystore.ts";
 import { AwsFront } from "../support/aws-front.ts";
@@ -149,5 +150,29 @@ describe("AWS: replicas and deletions", () => {
     await using store = own;
     front.spoil("ListSecrets", { kind: "text", status: 200, text: `{"SecretList":[],"NextToken":"again"}` }, 9);
     assert.match((await failure(store.list("", soon()))).message, /the same page again and again/);
+  });
+});
+
+describe("AWS: what is derived from the configuration", () => {
+  test("the endpoint of a region is named, that of China in its own domain", async () => {
+    for (const [region, host] of [
+      ["eu-central-1", "secretsmanager.eu-central-1.amazonaws.com"],
+      ["cn-north-1", "secretsmanager.cn-north-1.amazonaws.com.cn"],
+    ] as const) {
+      await using store = await openKeystore({ ...awsConfig("", { region }), endpoint: undefined });
+      assert.equal(store.label, `AWS SecretsManager: https://${host}`);
+    }
+  });
+
+  test("the IAM policy names partition, prefix, tags and KMS key", () => {
+    const tags = new Map([["team", "storage"]]);
+    const text = policyText(awsConfig("", { region: "us-gov-west-1", prefix: "kes/", tags, kmsKey: "alias/kes" }));
+    assert.match(text, /"arn:aws-us-gov:secretsmanager:us-gov-west-1:\*:secret:kes\/\*"/);
+    assert.match(text, /"secretsmanager:TagResource"/);
+    assert.match(text, /"Resource": "arn:aws-us-gov:kms:us-gov-west-1:\*:key\/\*"/);
+    assert.match(text, /"kms:ViaService": "secretsmanager\.us-gov-west-1\.amazonaws\.com"/);
+    const arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/abc";
+    const china = policyText(awsConfig("", { region: "cn-north-1", kmsKey: arn }));
+    assert.ok(china.includes(`"Resource": "${arn}"`) && china.includes("secretsmanager.cn-north-1.amazonaws.com.cn"));
   });
 });

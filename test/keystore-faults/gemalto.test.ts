@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isKesError } from "../../sidecar/errors.ts";
@@ -208,6 +211,17 @@ describe("KeySecure: faults of a call", { concurrency: 8 }, () => {
     const error = await failure(store.status(soon()));
     assert.equal(error.code, "StoreUnreachable");
     assert.match(error.message, /comes from a CA that is not trusted here; set the store's tls\.ca/);
+  });
+
+  test("a CA may be a directory, as Kubernetes mounts it", async () => {
+    const fake = await start();
+    const folder = await mkdtemp(join(tmpdir(), "kes-ca-"));
+    await mkdir(join(folder, "..data"));
+    await writeFile(join(folder, "..data", "ca.crt"), fake.ca);
+    await symlink("..data/ca.crt", join(folder, "ca.crt"));
+    await using store = await openStore(fake, { ca: folder });
+    await store.status(soon());
+    await rm(folder, { recursive: true });
   });
 
   test("a CA file that is missing or empty is named", async () => {
