@@ -145,6 +145,14 @@ describe("AWS: replicas and deletions", () => {
     assert.equal(fake.secrets.size, 0);
   });
 
+  test("a listing shows only what is under the prefix, however loosely AWS filters", async () => {
+    const { front, store: own } = await setup({ prefix: "kes/" });
+    await using store = own;
+    const text = `{"SecretList":[{"Name":"abc/stranger"},{"Name":"kes/mine"},{"Name":"KES/other"},{}]}`;
+    front.spoil("ListSecrets", { kind: "text", status: 200, text });
+    assert.deepEqual(await store.list("", soon()), ["mine"]);
+  });
+
   test("a listing that turns in a circle ends", async () => {
     const { front, store: own } = await setup();
     await using store = own;
