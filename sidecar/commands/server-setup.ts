@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { readConfigFile } from "../config/read-file.ts";
-import { renderNotes } from "../config/problem.ts";
+import { ConfigError, renderNotes, renderProblems } from "../config/problem.ts";
 import type { Config } from "../contract/config.ts";
-import { KesError } from "../errors.ts";
+import { KesError, messageOf } from "../errors.ts";
 import { loadTls } from "../server/tls.ts";
 import type { TlsMaterial } from "../server/tls.ts";
 import type { Environment } from "./environment.ts";
@@ -31,9 +31,22 @@ export async function loadSetup(options: ServerOptions, environment: Environment
   const { allowUnknownKeys } = options;
   const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
   const material = await loadTls(config.tls);
-  const lines = notes.map((note) => renderNotes([note], path));
+  const lines = [...notes.map((note) => renderNotes([note], path)), ...expiryNotes(material)];
   const digest = digestOf(text, material);
   return { config, material, notes: lines, files: [path, ...material.files], digest, apiKey: undefined };
+}
+
+/** Why there is no setup: every problem of a configuration, a line each. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof ConfigError) || error.problems.length < 2) return messageOf(error);
+  const { file, problems } = error;
+  return `${file} has ${problems.length} problems:\n${renderProblems(problems, file)}`;
+}
+
+/** A server with an expired certificate still starts: clients that do not verify it, or that are late too, can be served. */
+function expiryNotes({ notAfter }: TlsMaterial): readonly string[] {
+  if (notAfter > Date.now()) return [];
+  return [`tls.cert: the certificate expired on ${new Date(notAfter).toISOString()}; clients refuse it, renew it`];
 }
 
 function digestOf(text: string, { cert, key, pool }: TlsMaterial): string {

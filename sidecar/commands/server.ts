@@ -1,7 +1,8 @@
 // `kes server`: from a configuration file (or --dev) to a running server, and what happens to it until a signal ends it:
 // SIGHUP and changed files reload, SIGINT and SIGTERM stop. `--check` stops after reading.
 import { isDeepStrictEqual } from "node:util";
-import { messageOf } from "../errors.ts";
+import { ConfigError } from "../config/problem.ts";
+import { KesError } from "../errors.ts";
 import { watchFiles } from "../config/watch.ts";
 import type { FileWatch } from "../config/watch.ts";
 import { Server } from "../server/server.ts";
@@ -9,7 +10,7 @@ import { printBanner } from "./banner.ts";
 import { checkConfig } from "./check-config.ts";
 import { devSetup } from "./dev-setup.ts";
 import type { Environment } from "./environment.ts";
-import { loadSetup } from "./server-setup.ts";
+import { loadSetup, reasonOf } from "./server-setup.ts";
 import type { Setup } from "./server-setup.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { Terminal } from "./terminal.ts";
@@ -18,15 +19,17 @@ import { programVersion } from "./version.ts";
 /** Runs until it is told to stop. @returns the exit code */
 export async function runServer(options: ServerOptions, environment: Environment): Promise<number> {
   if (options.check) return checkConfig(options, environment);
-  const setup = options.dev ? await devSetup(options) : await loadSetup(options, environment);
+  const setup = options.dev ? await devSetup(options) : await firstSetup(options, environment);
   const { config, material, apiKey } = setup;
   const stderrIsTerminal = environment.stderr.isTTY === true;
   const places = { stdout: 1, stderr: 2, readable: stderrIsTerminal };
   const release = { version: programVersion(), commit: "<unknown>" };
   const server = await Server.start({ config, material, places, ...release });
+  environment.outliveReaders();
   try {
+    // Before the banner: who reads it may send a signal at once.
+    const stopped = untilStopped(new Reloader(server, setup, options, environment), environment);
     for (const note of setup.notes) server.log.warn({ note }, "configuration note");
-    const stopped = untilStopped(server, setup, options, environment);
     const { address, opsAddress, storeLabel } = server;
     if (!options.quiet) {
       printBanner(environment, { config, storeLabel, address, opsAddress, apiKey });
@@ -40,24 +43,26 @@ export async function runServer(options: ServerOptions, environment: Environment
   return 0;
 }
 
-// Takes the signals over before it returns, so that none that follows the banner is missed.
-async function untilStopped(
-  server: Server,
-  setup: Setup,
-  options: ServerOptions,
-  environment: Environment,
-): Promise<void> {
-  const reloader = new Reloader(server, setup, options, environment);
-  const returns: (() => void)[] = [];
+async function firstSetup(options: ServerOptions, environment: Environment): Promise<Setup> {
   try {
-    await new Promise<void>((resolve) => {
-      returns.push(environment.onSignal("SIGINT", resolve), environment.onSignal("SIGTERM", resolve));
-      returns.push(environment.onSignal("SIGHUP", () => void reloader.onSignal()));
-    });
-  } finally {
-    for (const giveBack of returns) giveBack();
-    await reloader[Symbol.asyncDispose]();
+    return await loadSetup(options, environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new KesError("ConfigInvalid", reasonOf(error), { cause: error, details: error.details });
   }
+}
+
+/**
+ * SIGHUP reloads until SIGINT or SIGTERM comes. They stay taken until the process ends: Ctrl-C under npm comes twice, and
+ * the second one must not cut the stop short.
+ */
+async function untilStopped(reloader: Reloader, environment: Environment): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  environment.onSignal("SIGINT", resolve);
+  environment.onSignal("SIGTERM", resolve);
+  environment.onSignal("SIGHUP", () => void reloader.onSignal());
+  await promise;
+  await reloader[Symbol.asyncDispose]();
 }
 
 /** Reads the configuration again and gives it to the server; watches every file that it came from. */
@@ -68,6 +73,7 @@ class Reloader implements AsyncDisposable {
   #watch: FileWatch | undefined;
   #watched: readonly string[] = [];
   #running: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(server: Server, setup: Setup, options: ServerOptions, environment: Environment) {
     this.#server = server;
@@ -78,6 +84,7 @@ class Reloader implements AsyncDisposable {
 
   /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
   async onSignal(): Promise<void> {
+    if (this.#stopped) return;
     this.#environment.stderr.write("SIGHUP signal received. Reloading configuration...\n");
     try {
       this.#server.reopenLogs();
@@ -97,7 +104,7 @@ class Reloader implements AsyncDisposable {
   }
 
   async #reloadNow(cause: string): Promise<boolean> {
-    if (this.#options.dev) return true;
+    if (this.#options.dev || this.#stopped) return !this.#stopped;
     const { log } = this.#server;
     try {
       const setup = await loadSetup(this.#options, this.#environment);
@@ -110,7 +117,7 @@ class Reloader implements AsyncDisposable {
       return true;
     } catch (error) {
       this.#server.reloaded("failure");
-      log.error({ cause, reason: messageOf(error), err: error }, "reload failed, the former configuration stays");
+      log.error({ cause, reason: reasonOf(error), err: error }, "reload failed, the former configuration stays");
       return false;
     }
   }
@@ -130,6 +137,7 @@ class Reloader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     await this.#watch?.[Symbol.asyncDispose]();
   }
 }

@@ -4,6 +4,7 @@
 import type { X509Certificate } from "node:crypto";
 import { createServer as createTcpServer } from "node:net";
 import type { Server as TcpServer, Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import type { Address } from "../contract/config.ts";
@@ -15,6 +16,7 @@ import type { EngineConnection } from "./engine.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Http1Engine } from "./http1.ts";
 import { NodeHttp2Connection } from "./http2-node.ts";
+import { OwnHttp2Engine } from "./http2-own.ts";
 import {
   endTimeout,
   handshakeTimeout,
@@ -36,6 +38,8 @@ export interface ListenerOptions {
   /** True for peers whose identity has a role: they stay when connections run out. */
   readonly isKnown: (peer: Peer) => boolean;
   readonly events: ListenerEvents;
+  /** Which HTTP/2 implementation new connections get; node's own when absent. */
+  readonly http2Engine?: () => "own" | "node";
 }
 
 export interface ListenerEvents {
@@ -53,6 +57,7 @@ export class Listener {
   readonly #tcp: TcpServer;
   readonly #tls: TlsServer;
   readonly #http1 = new Http1Engine();
+  readonly #http2 = new OwnHttp2Engine();
   readonly #connections = new Set<Connection>();
   readonly #handshakes = new Handshakes(maxHandshakesPerAddress);
   readonly #sweeper: NodeJS.Timeout;
@@ -71,7 +76,11 @@ export class Listener {
     installTrust(options.material);
     this.#tls = createTlsServer(contextOptions(options.material));
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
-    this.#tls.on("tlsClientError", (error, socket) => this.#failed(socket.remoteAddress, error));
+    this.#tls.on("tlsClientError", (error, socket) => {
+      this.#failed(socket.remoteAddress, error);
+      // Node reports a handshake that takes too long, and leaves it open.
+      socket.destroy();
+    });
     this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#receive(socket));
     this.#sweeper = setInterval(() => this.#sweep(), sweepInterval).unref();
   }
@@ -83,7 +92,9 @@ export class Listener {
     await new Promise<void>((resolve, reject) => {
       listener.#tcp.once("error", (error) => {
         clearInterval(listener.#sweeper);
-        const hint = "choose another with --addr or `address`, or stop what holds it";
+        const isDenied = "code" in error && error.code === "EACCES";
+        const otherwise = isDenied ? "ports below 1024 need a privilege" : "or stop what holds it";
+        const hint = `choose another with --addr or \`address\`, ${otherwise}`;
         const message = `cannot listen on ${host}:${port}: ${messageOf(error)}; ${hint}`;
         reject(new KesError("AddressInUse", message, { cause: error }));
       });
@@ -123,12 +134,15 @@ export class Listener {
     clearInterval(this.#sweeper);
     const closed = new Promise<void>((resolve) => void this.#tcp.close(() => resolve()));
     this.#handshakes.cut();
-    for (const connection of this.#connections) connection.engine.close();
+    const open = [...this.#connections];
+    for (const { engine } of open) engine.close();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.engine.destroy();
     }, grace);
     await closed;
     clearTimeout(cut);
+    // Requests learn of the end of their socket a few turns later; until then they are not in the audit log.
+    for (let turn = 0; turn < 100 && open.some(({ engine }) => engine.active > 0); turn += 1) await setImmediate();
   }
 
   // A TLS record starts with 0x16; anything else is answered in plain text, as Go's server does.
@@ -192,7 +206,9 @@ export class Listener {
   #engineFor(socket: TLSSocket, peer: Peer): EngineConnection {
     const onProtocolError = (error: Error): void => this.#failed(peer.address, error);
     const options = { peer, serve: this.#options.serve, onProtocolError };
-    return socket.alpnProtocol === "h2" ? new NodeHttp2Connection(socket, options) : this.#http1.open(socket, options);
+    if (socket.alpnProtocol !== "h2") return this.#http1.open(socket, options);
+    if (this.#options.http2Engine?.() === "own") return this.#http2.open(socket, options);
+    return new NodeHttp2Connection(socket, options);
   }
 
   #makeRoom(newcomer: Peer): boolean {

@@ -61,7 +61,7 @@ export class OpsPort implements AsyncDisposable {
 
 async function answer(request: IncomingMessage, source: OpsSource): Promise<Answer> {
   if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, type: plain, body: "use GET\n" };
-  switch (new URL(request.url ?? "/", "http://ops").pathname) {
+  switch (request.url?.split("?", 1)[0]) {
     case "/livez":
       return { status: 200, type: plain, body: "ok\n" };
     case "/startupz":
@@ -81,7 +81,7 @@ function probe(problem: string | undefined): Answer {
 }
 
 function send(response: ServerResponse, { status, type, body }: Answer): void {
-  response.writeHead(status, { "content-type": type });
+  response.writeHead(status, { "content-type": type, ...(status === 405 ? { allow: "GET, HEAD" } : {}) });
   response.end(body);
 }
 

@@ -8,6 +8,7 @@ import { peerIdentity } from "../access/peer.ts";
 import type { TlsProxy } from "../access/peer.ts";
 import type { Services, ServerState } from "../api/state.ts";
 import type { Address, Config } from "../contract/config.ts";
+import { rfc3339Local } from "../contract/timestamp.ts";
 import { isKesError } from "../errors.ts";
 import type { Peer } from "../http/exchange.ts";
 import { Router } from "../http/router.ts";
@@ -50,6 +51,7 @@ export class Server implements AsyncDisposable {
   #listener: Listener | undefined;
   #ops: OpsPort | undefined;
   #reloading: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   private constructor({ config, material, places, version, commit }: ServerOptions) {
     this.#config = config;
@@ -73,7 +75,7 @@ export class Server implements AsyncDisposable {
     };
     this.#context = {
       services,
-      startedAt: localTimestamp(new Date()),
+      startedAt: rfc3339Local(Date.now()),
       onKeyEvent: (event) => this.#onKeyEvent(event),
       onWarning: (message) => log.warn({ message }, "key store warning"),
     };
@@ -125,6 +127,7 @@ export class Server implements AsyncDisposable {
       certificateRequired: !opensApis(config),
       serve: (exchange) => router.serve(exchange),
       isKnown: (peer) => this.#isKnown(peer),
+      http2Engine: () => this.#config.http2.engine,
       events: {
         failed: (ip, reason) => this.#handshakeFailed(ip, reason),
         opened: () => metrics.connectionOpened(),
@@ -170,6 +173,7 @@ export class Server implements AsyncDisposable {
 
   // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.
   #install(config: Config, material: TlsMaterial, store: OpenStore): void {
+    if (this.#stopped) throw new Error("the server is stopping");
     const overlay = Overlay.over(accessSource(config), this.#overlay);
     const snapshot = snapshotOf(config, store.keys, overlay, this.#context);
     const proxy = proxyOf(config, material);
@@ -252,6 +256,7 @@ export class Server implements AsyncDisposable {
 
   /** Refuses new requests, lets those in flight end within the grace, then closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     this.#logs.auditEvents.close();
     this.#logs.errorEvents.close();
     await this.#contact[Symbol.asyncDispose]();
@@ -271,16 +276,4 @@ function proxyOf(config: Config, material: TlsMaterial): TlsProxy {
 
 function opensApis(config: Config): boolean {
   return [...config.api.routes.values()].some(({ skipAuth }) => skipAuth);
-}
-
-// RFC 3339 with the local offset, as server-start timestamps are shown (reference 2.1).
-function localTimestamp(date: Date): string {
-  const minutes = -date.getTimezoneOffset();
-  if (minutes === 0) return date.toISOString();
-  const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, -1);
-  return `${local}${minutes < 0 ? "-" : "+"}${pad(minutes / 60)}:${pad(minutes % 60)}`;
-}
-
-function pad(value: number): string {
-  return String(Math.floor(Math.abs(value))).padStart(2, "0");
 }

@@ -81,7 +81,7 @@ export const access: readonly Mutant[] = [
     file: "sidecar/access/peer.ts",
     find: "  const client = resolveIdentity([certificate]);\n",
     replace: "  const client = resolveIdentity([certificate]);\n  known.set(peer, client);\n",
-    tests: [peer],
+    tests: ["test/sidecar/access/peer-more.test.ts"],
   },
   {
     name: "forwarded certificates are not verified",

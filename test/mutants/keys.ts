@@ -162,11 +162,11 @@ export const keys: readonly Mutant[] = [
     tests: [service],
   },
   {
-    name: "`offline` does not keep keys while the store is away",
+    name: "in an outage the store is asked for every key that is past its age",
     file: "sidecar/keys/key-loader.ts",
     find: "return this.#offline > 0 && this.#options.monitor.offline;",
     replace: "return false;",
-    tests: [service],
+    tests: ["test/sidecar/keys/key-service-more.test.ts"],
   },
   {
     name: "`strict` serves cached keys while the store is away",
@@ -187,6 +187,13 @@ export const keys: readonly Mutant[] = [
     file: "sidecar/keys/key-service.ts",
     find: "if (isProtected(this.#policy.deleteProtection, name)) {",
     replace: 'if (isProtected(this.#policy.deleteProtection, "")) {',
+    tests: [service],
+  },
+  {
+    name: "`offline` does not keep keys while the store is away",
+    file: "sidecar/keys/key-loader.ts",
+    find: "if (old === undefined || !(await away)) throw error;",
+    replace: "if (old === undefined || !(await away) || this.#any > 0) throw error;",
     tests: [service],
   },
 ];

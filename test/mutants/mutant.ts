@@ -11,4 +11,6 @@ export interface Mutant {
   readonly replace: string;
   /** Test files, one of which has to fail; the quickest that notices. */
   readonly tests: readonly string[];
+  /** A regular expression: only tests with such a name are run. For slow files. */
+  readonly only?: string;
 }

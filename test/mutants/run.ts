@@ -47,14 +47,19 @@ async function inCopies<T>(items: readonly T[], work: (copy: WorkingCopy, item: 
   await Promise.all(Array.from({ length: parallel }, worker));
 }
 
-/** What is wrong with each of the test files although no mistake is planted. */
+/** Mistakes with the same tests share one run without a mistake. */
+function selectionOf({ tests, only }: Mutant): string {
+  return [...tests, only ?? ""].join(" ");
+}
+
+/** By selection of tests: what is wrong with them although no mistake is planted. */
 async function unmutated(mutants: readonly Mutant[]): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
-  const files = [...new Set(mutants.flatMap((mutant) => mutant.tests))];
-  await inCopies(files, async (copy, file) => {
-    const verdict = await runTests(copy, [file], interrupted.signal);
-    if (verdict.kind === "failed") failures.set(file, `fails without it: ${file}: ${verdict.test}`);
-    if (verdict.kind === "broken") failures.set(file, `fails without it: ${verdict.why}`);
+  const representatives = new Map(mutants.map((mutant) => [selectionOf(mutant), mutant]));
+  await inCopies([...representatives], async (copy, [selection, mutant]) => {
+    const verdict = await runTests(copy, mutant, interrupted.signal);
+    if (verdict.kind === "failed") failures.set(selection, `fails without the mistake: ${verdict.test}`);
+    if (verdict.kind === "broken") failures.set(selection, `fails without the mistake: ${verdict.why}`);
   });
   return failures;
 }
@@ -62,7 +67,7 @@ async function unmutated(mutants: readonly Mutant[]): Promise<ReadonlyMap<string
 async function outcomeOf(copy: WorkingCopy, mutant: Mutant): Promise<Outcome> {
   try {
     using _planted = copy.plant(mutant);
-    const verdict = await runTests(copy, mutant.tests, interrupted.signal);
+    const verdict = await runTests(copy, mutant, interrupted.signal);
     if (verdict.kind === "failed") return { killed: true, by: verdict.test };
     return { killed: false, by: verdict.kind === "passed" ? "SURVIVED" : verdict.why };
   } catch (error) {
@@ -82,7 +87,7 @@ async function main(words: readonly string[]): Promise<number> {
   console.log("verdict | mistake | file | noticed by | seconds");
   await inCopies(mutants, async (copy, mutant) => {
     const began = performance.now();
-    const failure = mutant.tests.map((file) => failures.get(file)).find((text) => text !== undefined);
+    const failure = failures.get(selectionOf(mutant));
     const outcome = failure === undefined ? await outcomeOf(copy, mutant) : { killed: false, by: failure };
     if (outcome.killed) killed += 1;
     console.log(row(mutant, outcome, performance.now() - began));

@@ -1,7 +1,10 @@
 // Mistakes in TLS, connections, reload and logs (decisions T2, T3, T6). Their tests start real servers.
 import type { Mutant } from "./mutant.ts";
 
-const identities = "test/sidecar/server/identities.test.ts";
+const streams = "test/sidecar/server/log-streams.test.ts";
+const reload = "test/sidecar/server/reload.test.ts";
+const slow = "test/sidecar/server/slow.test.ts";
+const badInput = "test/sidecar/server/bad-input.test.ts";
 const verified = "test/sidecar/server/verified.test.ts";
 
 export const server: readonly Mutant[] = [
@@ -11,6 +14,7 @@ export const server: readonly Mutant[] = [
     find: "    secureOptions: constants.SSL_OP_NO_TICKET,\n",
     replace: "",
     tests: [verified],
+    only: "resumes no session of TLSv1.3, over h2",
   },
   {
     name: "client certificates are not verified",
@@ -18,6 +22,7 @@ export const server: readonly Mutant[] = [
     find: "    if (!socket.authorized) return ",
     replace: "    if (socket.destroyed) return ",
     tests: [verified],
+    only: "whose issuer is unknown",
   },
   {
     name: "connections outlive their client certificate",
@@ -25,12 +30,78 @@ export const server: readonly Mutant[] = [
     find: "leaf === undefined ? undefined : onExpiry(",
     replace: "leaf === undefined || leaf.ca ? undefined : ((..._: unknown[]) => () => undefined)(",
     tests: [verified],
+    only: "certificate expires",
   },
   {
     name: "denied requests are not in the audit log",
     file: "sidecar/server/gate.ts",
     find: "if (!request.counted) return",
     replace: "if (!request.counted || request.status === 403) return",
-    tests: [identities],
+    tests: [streams],
+  },
+  {
+    name: "a reload leaves open connections to clients that are trusted no more",
+    file: "sidecar/server/listener.ts",
+    find: "      if (!this.#admits(connection.chain)) this.#end(connection);\n",
+    replace: "      if (connection.chain.length > 99) this.#end(connection);\n",
+    tests: [verified],
+    only: "no longer trusts and no others",
+  },
+  {
+    name: "a reload that removes an identity does not reach open connections",
+    file: "sidecar/server/server.ts",
+    find: "    this.#snapshot = snapshot;\n    this.#overlay = overlay;\n",
+    replace: "    void snapshot;\n    this.#overlay = overlay;\n",
+    tests: [verified],
+    only: "takes an identity",
+  },
+  {
+    name: "names of CAs are sent to clients",
+    file: "sidecar/server/tls.ts",
+    find: "    requestCert: true,\n",
+    replace: "    requestCert: true,\n    ca: material.pool.map(String),\n",
+    tests: [verified],
+    only: "names no certificate authority",
+  },
+  {
+    name: "a certificate for servers is good for a client after a reload",
+    file: "sidecar/server/trust.ts",
+    find: "if (current === undefined || !isForClients(current)) return false;",
+    replace: "if (current === undefined) return false;",
+    tests: [verified],
+    only: "switches verification on",
+  },
+  {
+    name: "a key store that cannot be opened replaces the one in use",
+    file: "sidecar/server/server.ts",
+    find: "    const store = kept ?? (await openStore(config, this.#context));\n",
+    replace:
+      "    if (kept === undefined) await current?.keys[Symbol.asyncDispose]();\n    const store = kept ?? (await openStore(config, this.#context));\n",
+    tests: [reload],
+    only: "refuses a key store",
+  },
+  {
+    name: "a reload throws the cache away",
+    file: "sidecar/server/generation.ts",
+    find: "return isDeepStrictEqual(current.keystore, next.keystore);",
+    replace: "return isDeepStrictEqual(current, next);",
+    tests: [reload],
+    only: "keeps its cache",
+  },
+  {
+    name: "a malformed request is answered in the place of another",
+    file: "sidecar/server/http1.ts",
+    find: "if (!socket.writable || !own) return",
+    replace: "if (!socket.writable) return",
+    tests: [badInput],
+    only: "behind a good one",
+  },
+  {
+    name: "slow headers on HTTP/1.1 are waited for",
+    file: "sidecar/server/http1.ts",
+    find: "this.#begun !== undefined && now - this.#begun > headerTimeout;",
+    replace: "this.#begun !== undefined && now < this.#begun;",
+    tests: [slow],
+    only: "a byte at a time",
   },
 ];

@@ -15,11 +15,19 @@ export type Verdict =
 const testTimeout = 60_000;
 const runTimeout = 120_000;
 
+export interface TestSelection {
+  readonly tests: readonly string[];
+  readonly only?: string;
+}
+
 const failedTest = /^\s*not ok \d+ - (.*?)(?: # .*)?$/;
 
-export async function runTests(copy: WorkingCopy, files: readonly string[], signal: AbortSignal): Promise<Verdict> {
+export async function runTests(copy: WorkingCopy, selection: TestSelection, signal: AbortSignal): Promise<Verdict> {
   const { NODE_TEST_CONTEXT: _, NODE_V8_COVERAGE: __, ...env } = process.env;
-  const child = spawn(process.execPath, ["--test", "--test-reporter=tap", `--test-timeout=${testTimeout}`, ...files], {
+  const { tests, only } = selection;
+  const options = ["--test-reporter=tap", `--test-timeout=${testTimeout}`];
+  if (only !== undefined) options.push(`--test-name-pattern=${only}`);
+  const child = spawn(process.execPath, ["--test", ...options, ...tests], {
     cwd: copy.path,
     env: { ...env, TMPDIR: copy.scratch },
     stdio: ["ignore", "pipe", "ignore"],

@@ -140,7 +140,10 @@ describe("a server that reloads", () => {
 
   test("goes on as before when the file is broken, and says why", async () => {
     const good = readFileSync(kes.configFile, "utf8");
-    writeFileSync(kes.configFile, good.replace("version: v1", "version: v1\ncache: { expirry: { any: 1h } }"));
+    writeFileSync(
+      kes.configFile,
+      good.replace("version: v1", "version: v1\ncache: { expirry: { any: 1h } }\nlogs: {}"),
+    );
     kes.signal("SIGHUP");
     const line = /"msg":"reload failed, the former configuration stays"/;
     await kes.until("the failure is logged", (_, err) => line.test(err));
@@ -151,6 +154,7 @@ describe("a server that reloads", () => {
         .find((text) => line.test(text)) ?? "";
     assert.match(logged, /server\.yaml:2: cache\.expirry/);
     assert.match(logged, /did you mean \\"expiry\\"/);
+    assert.match(logged, /server\.yaml:3: logs/);
     await dataKey(h2, "first");
     await dataKey(h1, "first");
     writeFileSync(kes.configFile, good);
