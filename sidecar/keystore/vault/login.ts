@@ -18,6 +18,9 @@ const remedies = {
   token: "put a token that is valid into the file of keystore.vault.token.file",
 } as const;
 
+/** Milliseconds. */
+const lastSecond = 500;
+
 export class VaultLogins {
   readonly what: string;
   readonly #transport: Transport;
@@ -61,8 +64,10 @@ export class VaultLogins {
   async #useTokenFile(file: string, signal: AbortSignal): Promise<Lease> {
     const token = await readText(file, "token.file");
     const { body } = await this.#ask(this.what, this.#lookup(token), signal);
-    const ttl = numberAt(body, "data", "ttl") ?? 0;
-    return { token, ttl: ttl * 1000, renewable: valueAt(body, "data", "renewable") === true };
+    const ends = textAt(body, "data", "expire_time") !== undefined;
+    // Vault counts whole seconds: in its last one a token has 0 left, as one has that never ends.
+    const ttl = ends ? Math.max((numberAt(body, "data", "ttl") ?? 0) * 1000, lastSecond) : 0;
+    return { token, ttl, renewable: valueAt(body, "data", "renewable") === true };
   }
 
   #lookup(token: string): VaultRequest {
@@ -82,10 +87,10 @@ export class VaultLogins {
       throw unanswered(subject, error, signal);
     }
     if (reply.status === 200) return reply;
-    const failure = refused(subject, reply, request);
-    if (reply.status >= 500) throw new KesError("StoreUnreachable", failure.message, { details: failure.details });
-    const text = failure.message.replace(/; [^;]*$/, `; ${remedies[this.#login.method]}`);
-    throw new KesError("StoreFailed", text, { details: failure.details });
+    const failed = reply.status >= 500;
+    const failure = refused(subject, reply, { ...request, remedy: failed ? undefined : remedies[this.#login.method] });
+    // Vault not being able to is an outage, not a refusal.
+    throw failed ? new KesError("StoreUnreachable", failure.message, { details: failure.details }) : failure;
   }
 
   #noToken(what: string): never {

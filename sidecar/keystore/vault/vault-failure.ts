@@ -37,13 +37,11 @@ export function unanswered({ what, label }: Subject, cause: unknown, signal: Abo
 export function refused(
   { what, label }: Subject,
   reply: VaultReply,
-  request: Pick<VaultRequest, "token" | "body">,
+  { token, body, remedy = remedyOf(reply.status) }: RefusedRequest,
 ): KesError {
-  const said = errorsOf(reply).map((text) => redact(text, request));
+  const said = errorsOf(reply).map((text) => redact(text, { token, body }));
   const mismatch = isForOtherVersion(reply) ? ["the mount is a K/V engine of another version"] : said;
   const reason = mismatch.length === 0 ? "" : ` (${mismatch.join(", ").replaceAll(/\s+/g, " ")})`;
-  const fallback = reply.status >= 500 ? "see Vault's log" : "see the answer";
-  const remedy = remedies[reply.status] ?? fallback;
   const text = `${what} failed at ${label}: status ${reply.status}${reason}; ${remedy}`;
   return new KesError("StoreFailed", text, { details: { store: label, status: reply.status } });
 }
@@ -52,6 +50,16 @@ export function refused(
 export function senseless({ what, label }: Subject, missing: string): KesError {
   const text = `${what} failed at ${label}: the answer holds no ${missing}; check that the endpoint is Vault itself`;
   return new KesError("StoreFailed", text, { details: { store: label } });
+}
+
+/** What was asked, for redaction. */
+interface RefusedRequest extends Pick<VaultRequest, "token" | "body"> {
+  /** What to do; default by the status. */
+  readonly remedy?: string | undefined;
+}
+
+function remedyOf(status: number): string {
+  return remedies[status] ?? (status >= 500 ? "see Vault's log" : "see the answer");
 }
 
 /** The status of the answer that `error` is about. */
