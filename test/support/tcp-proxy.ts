@@ -9,9 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
  * - pass: carries everything, each piece `delay` ms late
  * - hold: connections stay and new ones are taken, but nothing is carried any more: dropped packets, a stopped process
  * - reset-answers: requests get through, the connection is reset when the answer comes
+ * - reset-one-answer: the same, once; then pass
  * - refuse: connections are reset as soon as they are made
  */
-export type Fault = "pass" | "hold" | "reset-answers" | "refuse";
+export type Fault = "pass" | "hold" | "reset-answers" | "reset-one-answer" | "refuse";
 
 export class TcpProxy implements AsyncDisposable {
   fault: Fault = "pass";
@@ -69,7 +70,8 @@ export class TcpProxy implements AsyncDisposable {
     from.setNoDelay(true);
     from.on("data", (chunk) => {
       if (this.fault === "hold") return;
-      if (this.fault === "reset-answers" && isAnswer) {
+      if (this.fault.startsWith("reset") && isAnswer) {
+        if (this.fault === "reset-one-answer") this.fault = "pass";
         from.destroy();
         to.resetAndDestroy();
         return;

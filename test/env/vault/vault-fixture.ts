@@ -38,6 +38,19 @@ export class VaultFixture implements AsyncDisposable {
     return fixture;
   }
 
+  /** Writes each text into a file of its own, which stays until the machine clears its temporary folder. */
+  static files<Name extends string>(texts: Readonly<Record<Name, string>>): Record<Name, string> {
+    const folder = mkdtempSync(join(tmpdir(), "kes-vault-files-"));
+    const paths = Object.entries<string>(texts).map(([name, text]) => {
+      const path = join(folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return [name, path] as const;
+    });
+    // One path per name.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return Object.fromEntries(paths) as Record<Name, string>;
+  }
+
   /** A configuration with a folder and an AppRole of its own, changed by `changes`. */
   async config(changes: Partial<VaultKeystoreConfig> = {}, role: RoleOptions = {}): Promise<VaultKeystoreConfig> {
     const name = randomUUID();
