@@ -36,6 +36,6 @@ export function devConfig({ address = defaultAddress, admin, key, cert }: DevOpt
     store: structuredClone(storeDefaults),
     ops: { address: undefined },
     shutdown: { grace: shutdownGrace },
-    http2: { engine: "node" },
+    http2: { engine: "own" },
   });
 }

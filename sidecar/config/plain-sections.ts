@@ -102,7 +102,7 @@ export function processSections(raw: RawFile): Pick<Config, "ops" | "shutdown" |
   return {
     ops: { address: raw.ops?.address },
     shutdown: { grace: Math.min(raw.shutdown?.grace ?? shutdownGrace, longestTimer) },
-    http2: { engine: raw.http2?.engine ?? "node" },
+    http2: { engine: raw.http2?.engine ?? "own" },
   };
 }
 

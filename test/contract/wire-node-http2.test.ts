@@ -1,4 +1,4 @@
-// The wire suite over HTTP/2 against our server with its own HTTP/2 engine, as a client would find it: a process of its own, started from a configuration file.
+// The wire suite over HTTP/2 against our server with Node's HTTP/2 engine, as a client would find it: a process of its own, started from a configuration file.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { makeServerFolder } from "../env/server-folder.ts";
 import { stranger } from "./wire/identity-of-pem.ts";
 import { wireConformance } from "./wire.ts";
 
-const path = mkdtempSync(join(tmpdir(), "kes-wire-own-"));
-const folder = await makeServerFolder(path, { port: await freePort(), http2: "own" });
+const path = mkdtempSync(join(tmpdir(), "kes-wire-node-"));
+const folder = await makeServerFolder(path, { port: await freePort(), http2: "node" });
 const main = join(import.meta.dirname, "../../sidecar/main.ts");
 const server = await startServerProcess([process.execPath, main, "server", "--config", folder.configFile]);
 
