@@ -67,7 +67,7 @@ export function awsFaults(name: string, make: () => EmptyAws): void {
     return { front, store: await openKeystore(awsConfig(front.url, { region })) };
   };
 
-  describe(`${name}: faults that pass`, () => {
+  describe(`${name}: faults that pass`, { concurrency: 8 }, () => {
     const spoils: [string, AwsSpoil][] = [
       ["a broken connection", { kind: "reset" }],
       ["an internal error", { kind: "error", status: 500, type: "InternalServiceError" }],

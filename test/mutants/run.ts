@@ -11,12 +11,14 @@ import { keystore } from "./keystore.ts";
 import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
 import { runTests } from "./test-run.ts";
+import { vaultStore } from "./vault-store.ts";
 import { WorkingCopy } from "./working-copy.ts";
 
 const parallel = 2;
 const all: readonly Mutant[] = [
   ...keystore,
   ...cloudStores,
+  ...vaultStore,
   ...keys,
   ...access,
   ...contract,

@@ -29,6 +29,7 @@ export class KvV1 implements KvEngine {
     try {
       await this.#client.call(call, signal);
     } catch (error) {
+      // With no right to overwrite, a refusal may mean that another was first.
       if (statusOf(error) === 403 && (await this.#read(name, signal)).status === 200) throw keyExists(name);
       throw error;
     }

@@ -28,7 +28,9 @@ export class KvV2 implements KvEngine {
     const problem = await this.#write(name, value, { cas: 0 }, signal);
     if (problem === undefined) return;
     // A conflict, or a policy that lets nobody write where something is: what is there decides.
-    const there = await this.#read(name, "", signal);
+    const there = await this.#read(name, "", signal).catch((error: unknown) => {
+      throw statusOf(error) === 403 ? problem : error;
+    });
     if (there.status === 200) throw keyExists(name);
     const deleted = numberAt(there.body, "data", "metadata", "version");
     if (deleted === undefined) throw problem;

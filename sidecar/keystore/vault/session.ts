@@ -88,10 +88,10 @@ export class Session implements Disposable {
    * Tells that a call with `token` met 403.
    * @returns whether it makes sense to try again, with the token there is then
    */
-  async refused(token: string, signal: AbortSignal): Promise<boolean> {
+  async refused(token: string): Promise<boolean> {
     if (this.#held?.token !== token) return true;
     if (this.#judging?.token !== token) {
-      const verdict = this.#judge(this.#held, signal).finally(() => (this.#judging = undefined));
+      const verdict = this.#judge(this.#held).finally(() => (this.#judging = undefined));
       this.#judging = { token, verdict };
     }
     return this.#judging.verdict;
@@ -103,7 +103,9 @@ export class Session implements Disposable {
     this.#held = undefined;
   }
 
-  async #judge(held: Held, signal: AbortSignal): Promise<boolean> {
+  /** For all callers that met the 403, so bound to none of them. */
+  async #judge(held: Held): Promise<boolean> {
+    const signal = this.#limit();
     if (await this.#options.check(held.token, signal)) return false;
     if (this.#now() - held.since < replicationLag) {
       await sleep(lagPause, undefined, { signal });
@@ -116,6 +118,10 @@ export class Session implements Disposable {
     return true;
   }
 
+  #limit(): AbortSignal {
+    return AbortSignal.any([this.#closed.signal, AbortSignal.timeout(patience)]);
+  }
+
   #obtain(): Promise<Held> {
     if (this.#running !== undefined) return this.#running;
     if (this.#failure !== undefined && this.#now() < this.#failure.until) return Promise.reject(this.#failure.error);
@@ -124,7 +130,7 @@ export class Session implements Disposable {
   }
 
   async #logIn(): Promise<Held> {
-    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(patience)]);
+    const signal = this.#limit();
     try {
       await this.#options.probe(signal);
       const lease = await this.#options.login(signal);
@@ -172,7 +178,7 @@ export class Session implements Disposable {
 
   async #renewed(held: Held): Promise<boolean> {
     if (!held.renewable) return false;
-    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(patience)]);
+    const signal = this.#limit();
     try {
       const lease = await this.#options.renew(held.token, signal);
       // Near its longest life a token is renewed for less and less: better a new one.

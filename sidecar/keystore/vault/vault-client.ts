@@ -89,7 +89,7 @@ export class VaultClient implements Disposable {
 
   /** @throws KesError where Vault's state explains the answer */
   async #worthAnother({ status }: VaultReply, { token, signal, attempt }: Attempt): Promise<boolean> {
-    if (status === 403) return this.session.refused(token, signal);
+    if (status === 403) return this.session.refused(token);
     if (status === 412) return wait(signal);
     if (status < 500 || attempt.failed) return false;
     // A server that changes its state answers 500 or 503 to whatever is under way.

@@ -41,7 +41,7 @@ export function refused(
 ): KesError {
   const said = errorsOf(reply).map((text) => redact(text, { token, body }));
   const mismatch = isForOtherVersion(reply) ? ["the mount is a K/V engine of another version"] : said;
-  const reason = mismatch.length === 0 ? "" : ` (${mismatch.join(", ").replaceAll(/\s+/g, " ")})`;
+  const reason = mismatch.length === 0 ? "" : ` (${mismatch.join(", ").replaceAll(/\s+/g, " ").trim()})`;
   const text = `${what} failed at ${label}: status ${reply.status}${reason}; ${remedy}`;
   return new KesError("StoreFailed", text, { details: { store: label, status: reply.status } });
 }
