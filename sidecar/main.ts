@@ -5,15 +5,22 @@ import type { Environment } from "./commands/environment.ts";
 import { run } from "./commands/program.ts";
 
 const interrupted = 1;
+/** Milliseconds that a server waits at its end for a reader of its output that has stalled. */
+const lastWords = 2_000;
+let outlivesReaders = false;
 const stop = (): void => process.exit(interrupted);
 
 // Ctrl-C ends a command silently with 1, unless it took the signal over.
 process.on("SIGINT", stop);
+// By default Node takes this signal for the wish to be debugged: whoever may use the machine could read every key.
+process.on("SIGUSR1", () => undefined);
 // A reader that went away (`kes log | head`) is no error worth a word.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (outlivesReaders) return;
   if (error.code !== "EPIPE") throw error;
   process.exit(interrupted);
 });
+process.stderr.on("error", () => undefined);
 
 const environment: Environment = {
   env: process.env,
@@ -23,6 +30,9 @@ const environment: Environment = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
+  outliveReaders: () => {
+    outlivesReaders = true;
+  },
   onSignal(signal, listener) {
     if (signal === "SIGINT") process.off("SIGINT", stop);
     process.on(signal, listener);
@@ -34,3 +44,4 @@ const environment: Environment = {
 };
 
 process.exitCode = await run(process.argv.slice(2), environment);
+if (outlivesReaders) setTimeout(() => process.exit(), lastWords).unref();

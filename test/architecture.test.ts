@@ -11,6 +11,18 @@ interface Rule {
   readonly may: readonly string[];
 }
 
+// What every back end may import: the interface and the contract's shared pieces, never another back end.
+const backEnd = [
+  "sidecar/keystore/keystore.ts",
+  "sidecar/keystore/diagnosis.ts",
+  "sidecar/keystore/listing.ts",
+  "sidecar/keystore/until-aborted.ts",
+  "sidecar/keystore/trust-roots.ts",
+  "sidecar/keystore/network-cause.ts",
+  "sidecar/errors.ts",
+  "sidecar/secret.ts",
+  "sidecar/contract/",
+];
 const errors = "sidecar/errors.ts";
 const secret = "sidecar/secret.ts";
 const metrics = ["sidecar/metrics.ts", "sidecar/metrics/"];
@@ -23,7 +35,12 @@ const table: Readonly<Record<string, Rule>> = {
   "sidecar/certificate.ts": { may: ["sidecar/contract/", errors, "@peculiar/x509", "reflect-metadata"] },
   "sidecar/http2/": { may: [errors] },
   "sidecar/keystore/": { may: [errors, secret, "sidecar/contract/"] },
-  "sidecar/keystore/keystore.ts": { may: [errors] },
+  "sidecar/keystore/keystore.ts": { may: [errors, "sidecar/keystore/diagnosis.ts"] },
+  "sidecar/keystore/diagnosis.ts": { may: [] },
+  "sidecar/keystore/fs/": { may: backEnd },
+  "sidecar/keystore/vault/": { may: [...backEnd, "node-vault"] },
+  "sidecar/keystore/aws/": { may: [...backEnd, "@aws-sdk/client-secrets-manager"] },
+  "sidecar/keystore/gemalto/": { may: backEnd },
   "sidecar/keystore/listing.ts": { may: [errors, "sidecar/contract/"] },
   "sidecar/keys/": {
     may: ["sidecar/keystore/keystore.ts", "sidecar/contract/", errors, secret, "@noble/ciphers", ...metrics],
@@ -54,7 +71,7 @@ const table: Readonly<Record<string, Rule>> = {
 };
 
 // Inside these, only the named file may reach the back ends.
-const backEnds = ["sidecar/keystore/fs/", "sidecar/keystore/memory.ts"];
+const backEnds = ["fs/", "vault/", "aws/", "gemalto/", "memory.ts"].map((end) => `sidecar/keystore/${end}`);
 const mayOpenBackEnds = ["sidecar/keystore/", "sidecar/commands/"];
 
 function sources(folder: string): string[] {
@@ -112,6 +129,8 @@ test("the table's reader sees static, bare and dynamic imports", () => {
   assert.equal(isAllowed("sidecar/keys/key-service.ts", "sidecar/keystore/fs/fs.ts"), false);
   assert.equal(isAllowed("sidecar/server/server.ts", "sidecar/keystore/fs/fs.ts"), false);
   assert.equal(isAllowed("sidecar/keystore/open.ts", "sidecar/keystore/fs/fs.ts"), true);
+  assert.equal(isAllowed("sidecar/keystore/aws/aws-keystore.ts", "sidecar/keystore/gemalto/session.ts"), false);
+  assert.equal(isAllowed("sidecar/keystore/gemalto/session.ts", "@aws-sdk/client-secrets-manager"), false);
 });
 
 test("only main.ts touches process", () => {

@@ -63,6 +63,6 @@ function codeOf(error: unknown): string {
 function causeOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
   const text = messageOf(error);
-  // OpenSSL's texts are a list of fields; its last one says what happened.
-  return text.match(/:SSL routines:[^:]*:([^:]+):/)?.[1] ?? text;
+  // OpenSSL's texts are a list of fields; its last one says what happened. Node's advice after `;` is for its own users.
+  return text.match(/:SSL routines:[^:]*:([^:]+):/)?.[1] ?? text.replace(/; if the root CA is .*/s, "");
 }

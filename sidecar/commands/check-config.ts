@@ -1,6 +1,8 @@
 // `kes server --config X --check`: reads and checks everything a start would, starts nothing, says what it found.
 import { ConfigError, renderProblems } from "../config/problem.ts";
+import type { Config } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
+import { loadWrappingKeys } from "../keystore/fs/load-wrapping-keys.ts";
 import type { Environment } from "./environment.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { loadSetup } from "./server-setup.ts";
@@ -10,7 +12,8 @@ import { Terminal } from "./terminal.ts";
 export async function checkConfig(options: ServerOptions, environment: Environment): Promise<number> {
   const terminal = new Terminal(environment);
   try {
-    const { notes } = await loadSetup(options, environment);
+    const setup = await loadSetup(options, environment);
+    const notes = [...setup.notes, ...(await checkWrappingKeys(setup.config))];
     if (options.json) terminal.json({ valid: true, notes });
     else {
       for (const note of notes) terminal.line(note);
@@ -25,4 +28,13 @@ export async function checkConfig(options: ServerOptions, environment: Environme
     else environment.stderr.write(`Error: ${messageOf(error)}\n`);
     return 1;
   }
+}
+
+/** They are files of the configuration as the TLS files are; the store itself need not be there to check. @returns notes */
+async function checkWrappingKeys({ keystore }: Config): Promise<readonly string[]> {
+  if (keystore.type !== "fs") return [];
+  const notes: string[] = [];
+  const keys = await loadWrappingKeys(keystore.encryption, (note) => notes.push(note));
+  for (const key of keys) key[Symbol.dispose]();
+  return notes;
 }

@@ -65,7 +65,7 @@ function translate(command: Command, error: CommanderError): Error {
 }
 
 function unknownFlag(command: Command): string {
-  const flag = command.args.find((argument) => argument.startsWith("-")) ?? "";
+  const flag = command.args.find((argument) => /^-./.test(argument)) ?? "";
   const name = flag.replace(/=.*/s, "");
   return name.startsWith("--") ? `unknown flag: ${name}` : `unknown shorthand flag: '${name.charAt(1)}' in ${name}`;
 }

@@ -1,6 +1,6 @@
 // From options and environment to a client (reference 7.1). The first variable that is set wins, even if it is empty.
 import { readFile } from "node:fs/promises";
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { apiKeyCertificate } from "../certificate.ts";
@@ -10,6 +10,7 @@ import { parseApiKey } from "../contract/identity.ts";
 import { KesError, messageOf } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import { readPassword } from "./password.ts";
+import { firstCertificate } from "./pem.ts";
 
 export interface ConnectOptions {
   readonly server?: string;
@@ -57,7 +58,7 @@ export async function withClient<T>(
 export async function connect(options: ConnectOptions, environment: Environment): Promise<KesClient> {
   const endpoints = parseEndpoints(options.server ?? firstSet(environment, "server") ?? "127.0.0.1:7373");
   const credentials = await credentialsOf(options, environment);
-  const ca = options.ca === undefined ? [] : [await readText(options.ca, environment)];
+  const ca = options.ca === undefined ? [] : [await readCa(options.ca, environment)];
   return new KesClient({ endpoints, credentials, insecure: options.insecure === true, ca });
 }
 
@@ -71,7 +72,33 @@ async function credentialsOf(options: ConnectOptions, environment: Environment):
   if (certFile === "") throw usage("no certificate file specified. Consider setting MINIO_KES_CERT_FILE");
   if (keyFile === "") throw usage("no private key file specified. Consider setting MINIO_KES_KEY_FILE");
   const certPem = await readText(certFile, environment);
-  return { certPem, keyPem: await readPrivateKey(keyFile, environment) };
+  const keyPem = await readPrivateKey(keyFile, environment);
+  requirePair({ certPem, keyPem }, certFile, keyFile);
+  return { certPem, keyPem };
+}
+
+/** Said here, where both files are known: TLS would say `no start line` of neither. */
+function requirePair({ certPem, keyPem }: Credentials, certFile: string, keyFile: string): void {
+  let certificate: X509Certificate;
+  let key: KeyObject;
+  try {
+    certificate = new X509Certificate(certPem);
+  } catch (error) {
+    throw new KesError("PemInvalid", `'${certFile}' holds no PEM certificate`, { cause: error });
+  }
+  try {
+    key = createPrivateKey(keyPem);
+  } catch (error) {
+    throw new KesError("PemInvalid", `'${keyFile}' holds no PEM private key`, { cause: error });
+  }
+  if (certificate.checkPrivateKey(key)) return;
+  throw new KesError("PemInvalid", `'${keyFile}' is not the private key of the certificate '${certFile}'`);
+}
+
+async function readCa(file: string, environment: Environment): Promise<string> {
+  const pem = await readText(file, environment);
+  if (firstCertificate(pem, file) !== undefined) return pem;
+  throw new KesError("PemInvalid", `--ca: '${file}' holds no PEM certificate`);
 }
 
 function refuseMixed(apiKey: string, keyFile: string, certFile: string): void {
@@ -115,13 +142,21 @@ export async function readText(file: string, environment: Environment): Promise<
   }
 }
 
+const systemTexts: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "no such file or directory"],
+  ["EACCES", "permission denied"],
+  ["EPERM", "permission denied"],
+  ["EISDIR", "it is a directory"],
+  ["EEXIST", "there is a file in the way"],
+  ["ENOTDIR", "there is a file in the way"],
+  ["ENOSPC", "no space is left there"],
+  ["EROFS", "the file system is read-only"],
+]);
+
 /** A system error in the words people know. */
 export function systemText(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT") return "no such file or directory";
-  if (code === "EACCES" || code === "EPERM") return "permission denied";
-  if (code === "EISDIR") return "it is a directory";
-  return messageOf(error);
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return systemTexts.get(code) ?? messageOf(error);
 }
 
 function firstSet(environment: Environment, what: keyof typeof variables): string | undefined {

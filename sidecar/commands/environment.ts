@@ -11,6 +11,8 @@ export interface Environment {
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
   readonly stdout: Output;
   readonly stderr: Output;
+  /** From now on nobody has to read the output: a reader that goes away or stalls does not end the program or hold it up. */
+  outliveReaders(): void;
   /** Takes a signal over from the default (stop at once, exit code 1). @returns gives it back */
   onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", listener: () => void): () => void;
 }

@@ -28,6 +28,8 @@ export interface Home {
   readonly identity: string;
   /** What this call made; empty if everything was there. */
   readonly created: readonly string[];
+  /** True if the store is there and its wrapping key is not: it may be elsewhere, or lost. */
+  readonly wrappingKeyMissing: boolean;
 }
 
 const secretMode = 0o600;
@@ -55,6 +57,7 @@ export async function prepareHome(directory: string): Promise<Home> {
     certificate: at("server.crt"),
     wrappingKey: at("wrapping.key"),
     store: at("keys"),
+    wrappingKeyMissing: !(await exists(at("wrapping.key"))),
   };
 }
 

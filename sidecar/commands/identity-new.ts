@@ -1,6 +1,7 @@
 // kes identity new, and kes tool identity new: a fresh Ed25519 identity, as API key or as certificate and key files
 // (reference 7.3, 7.4).
 import { createPrivateKey, randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import type { Command } from "commander";
 import { issueCertificate, privateKeyOfSeed, type IssuedCertificate, type KeyUse } from "../certificate.ts";
 import { parseDuration } from "../contract/duration.ts";
@@ -90,6 +91,8 @@ function issue(seed: Buffer, request: IssueRequest): Promise<IssuedCertificate> 
   if (lifetime === undefined || lifetime <= 0) {
     throw new KesError("UsageInvalid", `'${expiry}' is not a duration: give for example 720h`);
   }
+  const noAddress = ip.find((address) => isIP(address) === 0);
+  if (noAddress !== undefined) throw new KesError("UsageInvalid", `--ip: '${noAddress}' is not an IP address`);
   const notBefore = new Date();
   const notAfter = new Date(notBefore.getTime() + lifetime);
   const name = subject === "" ? {} : { commonName: subject };

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
 import { Option, type Command } from "commander";
 import { parseApiKey, spkiOfCertificate } from "../contract/identity.ts";
-import { KesError } from "../errors.ts";
+import { KesError, messageOf } from "../errors.ts";
 import { defineCommand } from "./command.ts";
 import { readText } from "./connect.ts";
 import type { Environment } from "./environment.ts";
@@ -18,7 +18,7 @@ export function identityOfApiKey(text: string): string | undefined {
     return parseApiKey(text).identity;
   } catch (error) {
     if (!text.startsWith(apiKeyPrefix)) return undefined;
-    throw new KesError("ApiKeyInvalid", error instanceof Error ? error.message : "invalid API key", { cause: error });
+    throw new KesError("ApiKeyInvalid", `parsing API key: ${messageOf(error)}`, { cause: error });
   }
 }
 

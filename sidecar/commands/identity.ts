@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { statusOf } from "../client/answer.ts";
 import type { KesClient } from "../client/client.ts";
 import type { IdentityInfo } from "../client/shapes.ts";
 import { encodeApiKey, identityOfCertificate } from "../contract/identity.ts";
@@ -63,7 +64,9 @@ function info(environment: Environment): Command {
     .option("--json", "print JSON")
     .addOption(colorOption());
   return command.action(async (identity: string | undefined, options: ShowOptions) => {
-    const found = await withClient(options, environment, (client) => describe(client, identity));
+    const found = await withClient(options, environment, (client) =>
+      explainUnknown(identity, describe(client, identity)),
+    );
     const terminal = new Terminal(environment, options.color);
     if (options.json === true) return terminal.json(identityJson(found));
     const rows: [string, string][] = [
@@ -86,6 +89,17 @@ async function describe(client: KesClient, identity: string | undefined): Promis
   if (found.policy === "") return { ...found, allow: [], deny: [] };
   const { allow, deny } = await client.readPolicy(found.policy);
   return { ...found, allow, deny };
+}
+
+async function explainUnknown(identity: string | undefined, call: Promise<Described>): Promise<Described> {
+  const whose = identity === undefined ? "your identity" : `identity '${identity}'`;
+  try {
+    return await explain(`failed to describe ${whose}`, call);
+  } catch (error) {
+    if (!(error instanceof KesError) || statusOf(error) !== 404) throw error;
+    const message = `${error.message}; no policy of the server names it`;
+    throw new KesError(error.code, message, { cause: error, details: error.details });
+  }
 }
 
 function identityJson(found: Described): object {

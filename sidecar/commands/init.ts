@@ -27,16 +27,26 @@ export function initCommand(environment: Environment): Command {
       return terminal.json({ directory: home.directory, config, identity, created });
     }
     printHome(terminal, home);
+    if (home.wrappingKeyMissing) environment.stderr.write(`Warning: ${missingKeySentence(home)}\n`);
   });
 }
 
 function printHome(terminal: Terminal, home: Home): void {
   const isNew = home.created.length > 0;
-  terminal.line(isNew ? `${home.directory}: made ${home.created.join(", ")}` : `${home.directory}: all is there`);
+  terminal.line(isNew ? `${home.directory}: made ${home.created.join(", ")}` : `${home.directory}: nothing to make`);
   terminal.line(`Admin:         ${home.identity} (API key in admin.key)`);
-  terminal.line(`Wrapping key:  ${home.wrappingKey}`);
-  terminal.line(wrappingKeyWarning);
+  if (!home.wrappingKeyMissing) {
+    terminal.line(`Wrapping key:  ${home.wrappingKey}`);
+    terminal.line(wrappingKeyWarning);
+  }
   terminal.line(`Start it:      kes server --config ${home.config}`);
+}
+
+function missingKeySentence({ wrappingKey, config }: Home): string {
+  return (
+    `${wrappingKey} is missing and the key store is there: ` +
+    `restore it from its backup, unless ${config} names another; a new one does not open the store`
+  );
 }
 
 export const wrappingKeyWarning =

@@ -19,6 +19,7 @@ export function base64Argument(text: string, what: string): Buffer {
 export async function ciphertextArgument(text: string, environment: Environment): Promise<Buffer> {
   if (text !== "-") return base64Argument(text, "invalid ciphertext");
   const input = (await readAll(environment.stdin)).trim();
+  if (input === "") throw new KesError("UsageInvalid", "invalid ciphertext: standard input is empty");
   return base64Argument(input.startsWith("{") ? ciphertextIn(input) : input, "invalid ciphertext");
 }
 

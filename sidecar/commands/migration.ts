@@ -31,6 +31,8 @@ export interface MigrationReport {
 }
 
 const parallel = 8;
+/** Milliseconds. */
+const replaceTimeout = 30_000;
 
 /**
  * Copies every matching key.
@@ -68,8 +70,11 @@ async function differingNames(migration: Migration, names: readonly string[]): P
   return differing.toSorted();
 }
 
-async function copy({ source, target, signal }: Migration, name: string, replace: boolean): Promise<void> {
-  const value = await source.get(name, signal);
+async function copy(migration: Migration, name: string, replace: boolean): Promise<void> {
+  const { source, target } = migration;
+  const value = await source.get(name, migration.signal);
+  // A replacement that has begun is finished, or an interrupt would leave the target without the key.
+  const signal = replace ? AbortSignal.timeout(replaceTimeout) : migration.signal;
   if (replace) await target.delete(name, signal);
   await target.create(name, value, signal);
   const written = await target.get(name, signal);

@@ -44,7 +44,9 @@ function info(environment: Environment): Command {
     .option("--json", "print JSON")
     .addOption(colorOption());
   return command.action(async (name: string, options: ShowOptions) => {
-    const policy = await withClient(options, environment, (client) => client.describePolicy(name));
+    const policy = await withClient(options, environment, (client) =>
+      explain(`failed to describe policy '${name}'`, client.describePolicy(name)),
+    );
     const terminal = new Terminal(environment, options.color);
     if (options.json === true) return terminal.json(policy);
     const rows: [string, string][] = [

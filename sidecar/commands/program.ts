@@ -36,6 +36,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "encrypt a key store's directory",
     load: async () => (await import("./keystore.ts")).keystoreCommand,
   },
+  doctor: {
+    summary: "find out what keeps a server from its key store",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
   update: { summary: "say where releases are", load: async () => (await import("./update.ts")).updateCommand },
   tool: { summary: "older names of identity and migrate", load: async () => (await import("./tool.ts")).toolCommand },
   enclave: { summary: "not supported", load: async () => (await import("./unsupported.ts")).enclaveCommand },

@@ -31,7 +31,7 @@ export async function loadSetup(options: ServerOptions, environment: Environment
   const { allowUnknownKeys } = options;
   const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
   const material = await loadTls(config.tls);
-  const lines = notes.map((note) => renderNotes([note], path));
+  const lines = [...notes.map((note) => renderNotes([note], path)), ...expiryNotes(material)];
   const digest = digestOf(text, material);
   return { config, material, notes: lines, files: [path, ...material.files], digest, apiKey: undefined };
 }
@@ -41,6 +41,12 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof ConfigError) || error.problems.length < 2) return messageOf(error);
   const { file, problems } = error;
   return `${file} has ${problems.length} problems:\n${renderProblems(problems, file)}`;
+}
+
+/** A server with an expired certificate still starts: clients that do not verify it, or that are late too, can be served. */
+function expiryNotes({ notAfter }: TlsMaterial): readonly string[] {
+  if (notAfter > Date.now()) return [];
+  return [`tls.cert: the certificate expired on ${new Date(notAfter).toISOString()}; clients refuse it, renew it`];
 }
 
 function digestOf(text: string, { cert, key, pool }: TlsMaterial): string {

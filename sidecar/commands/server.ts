@@ -25,6 +25,7 @@ export async function runServer(options: ServerOptions, environment: Environment
   const places = { stdout: 1, stderr: 2, readable: stderrIsTerminal };
   const release = { version: programVersion(), commit: "<unknown>" };
   const server = await Server.start({ config, material, places, ...release });
+  environment.outliveReaders();
   try {
     // Before the banner: who reads it may send a signal at once.
     const stopped = untilStopped(new Reloader(server, setup, options, environment), environment);

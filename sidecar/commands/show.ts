@@ -1,6 +1,7 @@
 // What all commands that print answers of a server share: their options, names as table or JSON, failures that say
 // what was attempted.
 import { Option } from "commander";
+import { statusOf } from "../client/answer.ts";
 import { KesError } from "../errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
@@ -34,6 +35,14 @@ export async function explain<T>(attempt: string, call: Promise<T>): Promise<T> 
     return await call;
   } catch (error) {
     if (!(error instanceof KesError)) throw error;
-    throw new KesError(error.code, `${attempt}: ${error.message}`, { cause: error, details: error.details });
+    const message = `${attempt}: ${error.message}${remedyOf(error)}`;
+    throw new KesError(error.code, message, { cause: error, details: error.details });
   }
+}
+
+/** Servers keep their reasons from clients: where to look instead. */
+function remedyOf(error: KesError): string {
+  const status = statusOf(error);
+  if (status >= 500 && status !== 501) return "; the server's error log says why";
+  return status === 403 ? "; 'kes identity info' prints what this identity may do" : "";
 }

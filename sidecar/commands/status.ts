@@ -47,11 +47,14 @@ function summary(state: JsonObject, latency: number): readonly Row[] {
   ];
 }
 
+// Whole milliseconds: this server writes them in nanoseconds, the Go server as they are (reference D3).
+const nanosecondsPerMs = 1_000_000;
+
 function keystoreText(state: JsonObject): string {
   if (state["keystore_unreachable"] === true) return "unreachable";
   if (state["keystore_unavailable"] === true) return "unavailable";
   const latency = numberField(state, "keystore_latency");
-  return latency === 0 ? "unknown" : formatDuration(latency);
+  return latency === 0 ? "unknown" : formatDuration(latency < nanosecondsPerMs ? latency : latency / nanosecondsPerMs);
 }
 
 function machine(state: JsonObject): readonly Row[] {

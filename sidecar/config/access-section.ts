@@ -16,10 +16,17 @@ export function adminSection({ raw, root, flags }: Draft): string {
   if (second !== undefined && first?.value !== second.value) {
     second.at.problem("root and admin.identity name different admins; remove root", { expected: "one admin" });
   }
+  for (const { value, at } of set) noteDisabled(value, at);
   const admin = given(flags.root) ?? set.map((setting) => setting.value).find((value) => value !== "");
   if (admin !== undefined) return admin;
   missing(first?.at ?? root, "admin.identity", 'no admin identity; set one, or "disabled" for none');
   return "";
+}
+
+/** Any text that is no identity means that there is no admin; two of them say so themselves. */
+function noteDisabled(value: string, at: Located<string>["at"]): void {
+  if (isIdentityHash(value) || value === "" || value === "_" || value === "disabled") return;
+  at.note(`no client can be '${value}', so there is no admin: an identity is 64 lower-case hex digits`);
 }
 
 /** The identities of TLS proxies, each once; none may be the admin. */

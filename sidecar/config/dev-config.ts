@@ -36,7 +36,7 @@ export function devConfig({ address = defaultAddress, admin, key, cert }: DevOpt
     store: structuredClone(storeDefaults),
     ops: { address: undefined },
     shutdown: { grace: shutdownGrace },
-    http2: { engine: "node" },
+    http2: { engine: "own" },
     sync: undefined,
   });
 }

@@ -1,11 +1,14 @@
 // Which key store: exactly one (decisions C4), and only one that this build serves.
 import { resolve } from "node:path";
 import type { FsKeystoreConfig, KeystoreConfig, WrappingKeySource } from "../contract/config.ts";
+import { awsOf } from "./aws-store.ts";
 import { missing } from "./draft.ts";
 import type { Draft } from "./draft.ts";
+import { gemaltoOf } from "./gemalto-store.ts";
 import type { RawStores } from "./file-schema.ts";
 import type { Located } from "./readers.ts";
-import { removedStores, unsupportedMessage } from "./store-schemas.ts";
+import { removedStores, servedStores, unsupportedMessage } from "./store-schemas.ts";
+import { vaultOf } from "./vault-store.ts";
 
 const none: KeystoreConfig = { type: "memory" };
 
@@ -22,7 +25,16 @@ export function keystoreSection(draft: Draft): KeystoreConfig {
     return none;
   }
   checkOne(section);
-  return section.value.fs === undefined ? none : fsOf(section.value.fs);
+  return configOf(section.value);
+}
+
+/** The first store that is given; checkOne reports the others. */
+function configOf({ fs, vault, aws, gemalto }: RawStores): KeystoreConfig {
+  if (fs !== undefined) return fsOf(fs);
+  if (vault !== undefined) return vaultOf(vault);
+  if (aws !== undefined) return awsOf(aws);
+  if (gemalto !== undefined) return gemaltoOf(gemalto);
+  return none;
 }
 
 /** Reports none or several stores, and those that were removed. */
@@ -31,12 +43,13 @@ function checkOne(section: Located<RawStores>): void {
   const real = given.filter(({ name }) => Object.hasOwn(section.value, name) && !removedStores.includes(name));
   for (const { name, at } of given.filter((entry) => removedStores.includes(entry.name))) {
     if (real.length > 0) at.note(`has no effect and may be removed: "${name}" is no store any more`);
-    else at.problem(unsupportedMessage(name), { found: at.path, expected: "keystore.fs or keystore.memory" });
+    else at.problem(unsupportedMessage(name), { found: at.path, expected: servedStores.join(", ") });
   }
   for (const { name, at } of real.slice(1)) {
     at.problem(`a second key store beside ${real[0]?.name}; keep one`, { found: name, expected: "one key store" });
   }
-  if (given.length === 0) section.at.problem("names no key store; set fs or memory", { expected: "fs or memory" });
+  if (given.length === 0)
+    section.at.problem(`names no key store; set one of ${servedStores.join(", ")}`, { expected: "a key store" });
 }
 
 type RawFs = NonNullable<RawStores["fs"]>;

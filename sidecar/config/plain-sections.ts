@@ -21,6 +21,8 @@ import type { Located } from "./readers.ts";
 
 export const cacheDefaults: CacheConfig = { any: 300_000, unused: 30_000, offline: 0 };
 export const shutdownGrace = 1000;
+/** Milliseconds, 24.8 days: a timer that is set to more is over at once. */
+const longestTimer = 2_147_483_647;
 export const storeDefaults: StoreConfig = {
   startup: "wait",
   deleteProtection: { enabled: false, names: [] },
@@ -68,8 +70,9 @@ function routesOf(api: NonNullable<RawFile["api"]>): ApiConfig["routes"] {
   for (const path of Object.keys(apiRoutes).filter(isApiPath)) {
     const route = api[path];
     // As in the original, a timeout of 0 is the route's own.
-    if (route !== undefined)
-      routes.set(path, { skipAuth: route.skip_auth ?? false, timeout: route.timeout || undefined });
+    if (route === undefined) continue;
+    const timeout = route.timeout ? Math.min(route.timeout, longestTimer) : undefined;
+    routes.set(path, { skipAuth: route.skip_auth ?? false, timeout });
   }
   return routes;
 }
@@ -98,8 +101,8 @@ export function storeSection({ raw }: Draft): StoreConfig {
 export function processSections(raw: RawFile): Pick<Config, "ops" | "shutdown" | "http2"> {
   return {
     ops: { address: raw.ops?.address },
-    shutdown: { grace: raw.shutdown?.grace ?? shutdownGrace },
-    http2: { engine: raw.http2?.engine ?? "node" },
+    shutdown: { grace: Math.min(raw.shutdown?.grace ?? shutdownGrace, longestTimer) },
+    http2: { engine: raw.http2?.engine ?? "own" },
   };
 }
 

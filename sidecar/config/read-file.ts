@@ -24,7 +24,7 @@ export async function readConfigFile(path: string, signal?: AbortSignal): Promis
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT") return "does not exist; check the path given with --config";
+  if (code === "ENOENT") return "does not exist; check the path, or make one with 'kes init'";
   if (code === "EISDIR") return "is a directory; name the file in it";
   if (code === "EACCES" || code === "EPERM") return "may not be read by this user; check its permissions";
   return `cannot be read: ${messageOf(error)}`;

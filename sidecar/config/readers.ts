@@ -73,7 +73,8 @@ export const flag: Reader<boolean> = scalar("true or false", (value) => booleans
 
 /** One of a few words, whatever their case. */
 export function oneOf<Word extends string>(...words: readonly Word[]): Reader<Word> {
-  return scalar(words.join(" or "), (value) => words.find((word) => word === value.toLowerCase()));
+  const expected = words.filter((word) => word !== "").join(" or ");
+  return scalar(expected, (value) => words.find((word) => word === value.toLowerCase()));
 }
 
 export function located<T>(reader: Reader<T>): Reader<Located<T>> {

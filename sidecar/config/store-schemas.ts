@@ -1,50 +1,13 @@
 // The tables of all key stores under `keystore:` (reference 5.5–5.9). What this build does not serve is still read by
 // its table, so that mistakes in it show, and then refused in one sentence. The issue that adds a back end replaces its
 // `unsupported` here and adds its member to KeystoreConfig.
+import { awsTable } from "./aws-store.ts";
+import { gemaltoTable } from "./gemalto-store.ts";
 import { flag, leftover, list, located, object, presence, text } from "./readers.ts";
 import type { Located, Reader } from "./readers.ts";
+import { vaultTable } from "./vault-store.ts";
 
 const fixedRetry = leftover("a failed login is retried at fixed intervals");
-const tls = object({ key: text, cert: text, ca: text });
-
-const vault = object(
-  {
-    endpoint: text,
-    engine: text,
-    version: text,
-    namespace: text,
-    prefix: text,
-    approle: object({ engine: text, namespace: text, id: text, secret: text, retry: fixedRetry }, ["id", "secret"]),
-    kubernetes: object({ engine: text, namespace: text, role: text, jwt: text, retry: fixedRetry }, ["jwt"]),
-    transit: object({ engine: text, key: text }, ["key"]),
-    tls,
-    status: object({ ping: text }),
-  },
-  ["endpoint"],
-);
-
-const aws = object({
-  secretsmanager: object(
-    {
-      endpoint: text,
-      region: text,
-      kmskey: text,
-      credentials: object({ accesskey: text, secretkey: text, token: text }),
-    },
-    ["endpoint", "region"],
-  ),
-});
-
-const gemalto = object({
-  keysecure: object(
-    {
-      endpoint: text,
-      credentials: object({ token: text, domain: text, retry: fixedRetry }, ["token"]),
-      tls: object({ ca: text }),
-    },
-    ["endpoint", "credentials"],
-  ),
-});
 
 const fortanix = object({
   sdkms: object(
@@ -104,9 +67,9 @@ const fs = object({
 export const stores = object({
   fs: located(fs),
   memory: located(presence),
-  vault: unsupported("HashiCorp Vault", vault),
-  aws: unsupported("AWS Secrets Manager", aws),
-  gemalto: unsupported("Gemalto KeySecure", gemalto),
+  vault: located(vaultTable),
+  aws: located(awsTable),
+  gemalto: located(gemaltoTable),
   fortanix: unsupported("Fortanix SDKMS", fortanix),
   gcp: unsupported("GCP Secret Manager", gcp),
   azure: unsupported("Azure Key Vault", azure),
@@ -118,9 +81,12 @@ export const stores = object({
 
 export const removedStores: readonly string[] = ["kes", "generic"];
 
+/** The stores that this release serves, for messages. */
+export const servedStores: readonly string[] = ["fs", "memory", "vault", "aws", "gemalto"];
+
 /** What a person is told about a store that this build does not have. */
 export function unsupportedMessage(label: string): string {
-  return `this release serves fs and memory, not ${label}; choose one of the two`;
+  return `this release serves ${servedStores.join(", ")}, not ${label}; choose one of these`;
 }
 
 function unsupported(label: string, table: Reader<unknown>): Reader<Located<true>> {
@@ -129,7 +95,7 @@ function unsupported(label: string, table: Reader<unknown>): Reader<Located<true
     read(at) {
       if (at.kind === "absent") return undefined;
       table.read(at);
-      at.problem(unsupportedMessage(label), { found: at.path, expected: "keystore.fs or keystore.memory" });
+      at.problem(unsupportedMessage(label), { found: at.path, expected: servedStores.join(", ") });
       return { value: true, at };
     },
   };

@@ -112,7 +112,8 @@ export interface StoreConfig {
 }
 
 /** Exactly one store. Back ends to come add their member here. */
-export type KeystoreConfig = FsKeystoreConfig | MemoryKeystoreConfig;
+export type KeystoreConfig =
+  FsKeystoreConfig | MemoryKeystoreConfig | AwsKeystoreConfig | GemaltoKeystoreConfig | VaultKeystoreConfig;
 
 export interface MemoryKeystoreConfig {
   readonly type: "memory";
@@ -130,3 +131,78 @@ export interface FsKeystoreConfig {
 
 /** Where a wrapping key's text (`kes-wrap:v1:` + base64 of 32 bytes) stands. */
 export type WrappingKeySource = { readonly file: string } | { readonly env: string; readonly value: string };
+
+/** AWS Secrets Manager (reference 5.7). */
+export interface AwsKeystoreConfig {
+  readonly type: "aws";
+  /** A URL; absent = the region's own endpoint. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  /** Id, alias or ARN of the KMS key that encrypts the secrets; absent = the account's `aws/secretsmanager`. */
+  readonly kmsKey: string | undefined;
+  /** Absent = the SDK's chain: environment, files, web identity, container, EC2. */
+  readonly credentials: AwsCredentials | undefined;
+  /** Stands before every key name; empty = secrets are named as the keys. */
+  readonly prefix: string;
+  /** Given to every secret that is created. */
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+export interface AwsCredentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly sessionToken: string | undefined;
+}
+
+/** Gemalto KeySecure and Thales CipherTrust (reference 5.8). */
+export interface GemaltoKeystoreConfig {
+  readonly type: "gemalto";
+  /** A URL. */
+  readonly endpoint: string;
+  /** The refresh token. */
+  readonly token: string;
+  readonly domain: string | undefined;
+  /** File or directory; replaces the system's roots. */
+  readonly ca: string | undefined;
+}
+
+/** HashiCorp Vault and OpenBao (reference 5.6). Paths have no slash at either end. */
+export interface VaultKeystoreConfig {
+  readonly type: "vault";
+  /** A URL. */
+  readonly endpoint: string;
+  /** Mount path of the K/V engine. */
+  readonly engine: string;
+  readonly version: "v1" | "v2";
+  readonly namespace: string | undefined;
+  /** Folder inside the engine; empty = none. */
+  readonly prefix: string;
+  readonly login: VaultLogin;
+  /** Wraps every value before it is stored. */
+  readonly transit: { readonly engine: string; readonly key: string } | undefined;
+  readonly tls: VaultTlsConfig;
+}
+
+/** How a token is got. `namespace` is where the login happens; absent = the root. */
+export type VaultLogin =
+  | VaultLoginAt<"approle", { readonly id: string; readonly secret: string }>
+  | VaultLoginAt<"kubernetes", { readonly role: string; readonly jwt: KubernetesJwt }>
+  | VaultLoginAt<"cert", { /** Empty = any that matches the certificate. */ readonly role: string }>
+  | { readonly method: "token"; readonly file: string; readonly namespace: string | undefined };
+
+type VaultLoginAt<Method extends string, Settings> = Settings & {
+  readonly method: Method;
+  /** Mount path of the auth method. */
+  readonly engine: string;
+  readonly namespace: string | undefined;
+};
+
+/** The file is read anew at every login. */
+export type KubernetesJwt = { readonly file: string } | { readonly text: string };
+
+export interface VaultTlsConfig {
+  /** PEM files. */
+  readonly client: { readonly key: string; readonly cert: string } | undefined;
+  /** File or directory; replaces the system's roots. */
+  readonly ca: string | undefined;
+}

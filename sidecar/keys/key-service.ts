@@ -5,7 +5,8 @@
 //                  ├─ create, import ──→ KeyMaker → storeNewKey    write, read back, compare
 //                  └─ StoreMonitor  asks status; knows whether the store is away
 //
-// A created key does not enter the cache: its first use reads what the store holds, as every other server will.
+// A created key does not enter the cache: its first use reads what the store holds, as every other server will. A key
+// that is cached under its name leaves it: another server has deleted that one, and nobody else could open what it seals.
 import type { CacheConfig, StoreConfig } from "../contract/config.ts";
 import { isKesError, KesError } from "../errors.ts";
 import type { Keystore, StoreStatus } from "../keystore/keystore.ts";
@@ -116,6 +117,7 @@ export class KeyService implements AsyncDisposable {
   async create(name: string, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
     const { requireAtomicCreate: requireAtomic } = this.#policy;
     await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic }));
+    this.#loader.forget(name);
   }
 
   /**
@@ -126,6 +128,7 @@ export class KeyService implements AsyncDisposable {
   async import(name: string, secret: Secret, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
     const { requireAtomicCreate: requireAtomic } = this.#policy;
     await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic, secret }));
+    this.#loader.forget(name);
   }
 
   /**

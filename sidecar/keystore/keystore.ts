@@ -4,6 +4,7 @@
 //   1. A create that returned is durable and complete; a create that threw left nothing, or the whole value.
 //   2. Nothing but delete ever removes or changes a stored value.
 //   3. Every call settles soon after its signal aborts.
+import type { Diagnosis } from "./diagnosis.ts";
 
 /** The value is what stands under a name: at most 1 MiB of opaque bytes. */
 export interface Keystore extends AsyncDisposable {
@@ -38,6 +39,9 @@ export interface Keystore extends AsyncDisposable {
    * @throws KesError StoreUnreachable (cannot be reached) | StoreFailed (answered, but cannot serve)
    */
   status(signal: AbortSignal): Promise<StoreStatus>;
+
+  /** For `kes doctor`; absent where there is nothing between the configuration and the first key. */
+  diagnosis?(): Diagnosis;
 }
 
 export interface StoreStatus {

@@ -23,6 +23,18 @@ export async function openKeystore(config: KeystoreConfig, options: OpenOptions 
       const { openFsKeystore } = await import("./fs/open-fs-keystore.ts");
       return openFsKeystore(config, options);
     }
+    case "vault": {
+      const { openVaultKeystore } = await import("./vault/open-vault-keystore.ts");
+      return openVaultKeystore(config, options);
+    }
+    case "aws": {
+      const { openAwsKeystore } = await import("./aws/open-aws-keystore.ts");
+      return openAwsKeystore(config);
+    }
+    case "gemalto": {
+      const { openGemaltoKeystore } = await import("./gemalto/open-gemalto-keystore.ts");
+      return openGemaltoKeystore(config);
+    }
     default:
       return config satisfies never;
   }

@@ -64,7 +64,7 @@ export class LineSink implements AsyncDisposable {
   reopen(): void {
     if (this.#file === undefined) return;
     const fd = open(this.#file);
-    if (this.#next !== undefined) closeSync(this.#next);
+    if (this.#next !== undefined) close(this.#next);
     this.#next = fd;
     if (this.#writing === undefined) this.#changeFile();
   }
@@ -89,7 +89,7 @@ export class LineSink implements AsyncDisposable {
       if (performance.now() >= end) break;
     }
     if (this.#waiting !== "") this.#onLost(lines(this.#take()));
-    if (this.#file !== undefined && this.#writing === undefined) closeSync(this.#fd);
+    if (this.#file !== undefined && this.#writing === undefined) close(this.#fd);
   }
 
   #start(): void {
@@ -131,7 +131,7 @@ export class LineSink implements AsyncDisposable {
 
   #changeFile(): void {
     if (this.#next === undefined) return;
-    closeSync(this.#fd);
+    close(this.#fd);
     this.#fd = this.#next;
     this.#next = undefined;
   }
@@ -152,6 +152,15 @@ function open(file: string): number {
         cause: error,
       },
     );
+  }
+}
+
+// A file server may say only now that its disk is full: what was lost then was lost before, and the descriptor is gone.
+function close(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // Nothing is left to be done about it.
   }
 }
 

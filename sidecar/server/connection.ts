@@ -40,7 +40,8 @@ export function onExpiry(certificate: X509Certificate, expire: () => void): () =
   let timer: NodeJS.Timeout | undefined;
   const arm = (): void => {
     const left = certificate.validToDate.getTime() - Date.now();
-    timer = left <= 0 ? setTimeout(expire, 0) : setTimeout(arm, Math.min(left + 1, longestTimer));
+    // A date that nobody can read gives no number: it is over, or this would look again every millisecond.
+    timer = left > 0 ? setTimeout(arm, Math.min(left + 1, longestTimer)) : setTimeout(expire, 0);
     timer.unref();
   };
   arm();

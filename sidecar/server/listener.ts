@@ -16,6 +16,7 @@ import type { EngineConnection } from "./engine.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Http1Engine } from "./http1.ts";
 import { NodeHttp2Connection } from "./http2-node.ts";
+import { OwnHttp2Engine } from "./http2-own.ts";
 import {
   endTimeout,
   handshakeTimeout,
@@ -37,6 +38,8 @@ export interface ListenerOptions {
   /** True for peers whose identity has a role: they stay when connections run out. */
   readonly isKnown: (peer: Peer) => boolean;
   readonly events: ListenerEvents;
+  /** Which HTTP/2 implementation new connections get; node's own when absent. */
+  readonly http2Engine?: () => "own" | "node";
 }
 
 export interface ListenerEvents {
@@ -54,6 +57,7 @@ export class Listener {
   readonly #tcp: TcpServer;
   readonly #tls: TlsServer;
   readonly #http1 = new Http1Engine();
+  readonly #http2 = new OwnHttp2Engine();
   readonly #connections = new Set<Connection>();
   readonly #handshakes = new Handshakes(maxHandshakesPerAddress);
   readonly #sweeper: NodeJS.Timeout;
@@ -88,7 +92,9 @@ export class Listener {
     await new Promise<void>((resolve, reject) => {
       listener.#tcp.once("error", (error) => {
         clearInterval(listener.#sweeper);
-        const hint = "choose another with --addr or `address`, or stop what holds it";
+        const isDenied = "code" in error && error.code === "EACCES";
+        const otherwise = isDenied ? "ports below 1024 need a privilege" : "or stop what holds it";
+        const hint = `choose another with --addr or \`address\`, ${otherwise}`;
         const message = `cannot listen on ${host}:${port}: ${messageOf(error)}; ${hint}`;
         reject(new KesError("AddressInUse", message, { cause: error }));
       });
@@ -200,7 +206,9 @@ export class Listener {
   #engineFor(socket: TLSSocket, peer: Peer): EngineConnection {
     const onProtocolError = (error: Error): void => this.#failed(peer.address, error);
     const options = { peer, serve: this.#options.serve, onProtocolError };
-    return socket.alpnProtocol === "h2" ? new NodeHttp2Connection(socket, options) : this.#http1.open(socket, options);
+    if (socket.alpnProtocol !== "h2") return this.#http1.open(socket, options);
+    if (this.#options.http2Engine?.() === "own") return this.#http2.open(socket, options);
+    return new NodeHttp2Connection(socket, options);
   }
 
   #makeRoom(newcomer: Peer): boolean {

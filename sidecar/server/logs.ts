@@ -52,7 +52,7 @@ export class Logs implements AsyncDisposable {
   /** Takes over a new configuration. @throws KesError FileUnreadable, and then nothing has changed */
   apply(config: LogConfig): void {
     const auditSink = sameAudit(config, this.#config) ? this.#auditSink : this.#sinkFor("audit", config);
-    const errorSink = config.errorFile === this.#config.errorFile ? this.#errorSink : this.#sinkFor("error", config);
+    const errorSink = this.#errorSinkFor(config, auditSink);
     const old = [this.#errorSink, this.#auditSink].filter((sink) => sink !== errorSink && sink !== auditSink);
     this.#config = config;
     this.#errorSink = errorSink;
@@ -60,6 +60,17 @@ export class Logs implements AsyncDisposable {
     this.log.setThreshold(config.error);
     this.audit.writeTo(auditSink);
     for (const sink of old) void sink?.[Symbol.asyncDispose]();
+  }
+
+  /** The sink of the error log for `config`; if it cannot be made, what was opened just before is closed again. */
+  #errorSinkFor(config: LogConfig, opened: LineSink | undefined): LineSink | undefined {
+    if (config.errorFile === this.#config.errorFile) return this.#errorSink;
+    try {
+      return this.#sinkFor("error", config);
+    } catch (error) {
+      if (opened !== this.#auditSink) void opened?.[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Opens log files anew: something may have moved them away. */

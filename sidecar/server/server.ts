@@ -55,6 +55,7 @@ export class Server implements AsyncDisposable {
   #listener: Listener | undefined;
   #ops: OpsPort | undefined;
   #reloading: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   private constructor({ config, material, places, version, commit }: ServerOptions) {
     this.#config = config;
@@ -135,6 +136,7 @@ export class Server implements AsyncDisposable {
       certificateRequired: !opensApis(config),
       serve: (exchange) => router.serve(exchange),
       isKnown: (peer) => this.#isKnown(peer),
+      http2Engine: () => this.#config.http2.engine,
       events: {
         failed: (ip, reason) => this.#handshakeFailed(ip, reason),
         opened: () => metrics.connectionOpened(),
@@ -153,7 +155,10 @@ export class Server implements AsyncDisposable {
    * @throws whatever is wrong with it; the server then goes on as before
    */
   reload(config: Config, material: TlsMaterial): Promise<void> {
-    const next = this.#reloading.then(() => this.#swap(config, material));
+    const next = this.#reloading.then(() => {
+      this.#warnOfFixedSettings(config);
+      return this.#swap({ ...config, sync: this.#config.sync }, material);
+    });
     this.#reloading = next.catch(() => undefined);
     return next;
   }
@@ -173,13 +178,13 @@ export class Server implements AsyncDisposable {
       throw error;
     }
     if (kept === undefined && current !== undefined) retireStore(current, this.#config, this.log);
-    this.#warnOfFixedSettings(config);
     this.#config = config;
     this.#store = store;
   }
 
   // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.
   #install(config: Config, material: TlsMaterial, store: OpenStore): void {
+    if (this.#stopped) throw new Error("the server is stopping");
     const overlay = Overlay.over(this.#sourceOf(config), this.#overlay);
     const snapshot = this.#snapshotOf(config, store.keys, overlay);
     const proxy = proxyOf(config, material);
@@ -274,6 +279,7 @@ export class Server implements AsyncDisposable {
 
   /** Refuses new requests, lets those in flight end within the grace, then closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     this.#logs.auditEvents.close();
     this.#logs.errorEvents.close();
     await this.#contact[Symbol.asyncDispose]();

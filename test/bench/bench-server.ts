@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly pin: boolean;
   /** Folder for everything the benchmark writes. */
   readonly workFolder: string;
+  /** Which HTTP/2 implementation of our server; absent = its default. */
+  readonly http2: "own" | "node" | undefined;
 }
 
 const root = join(import.meta.dirname, "../..");
@@ -46,7 +48,11 @@ export async function startBenchServer(
   const port = await freePort();
   const path = join(options.workFolder, `${name}-${port}`);
   mkdirSync(path, { recursive: true });
-  const folder = await makeServerFolder(path, { ...settings, port });
+  const folder = await makeServerFolder(path, {
+    ...settings,
+    port,
+    ...(options.http2 === undefined || name !== "ours" ? {} : { http2: options.http2 }),
+  });
   const started = performance.now();
   const command = pinned(0, options.pin, commandOf(name, folder, options));
   const server = await startServerProcess(command, { outputFile: join(path, "output.log") });

@@ -32,6 +32,7 @@ const help = `Usage: npm run bench -- [options]
   --requests N   requests before the second look at the memory (default 1000000)
   --bare         also measure a bare node:http2 handler
   --no-ours      leave our server out
+  --http2 NAME   own or node: the HTTP/2 implementation of our server (default: its default)
   --no-pin       do not pin the processes to processors
   --json         print the raw results as JSON
   --write        write docs/benchmark.md and docs/benchmark.svg
@@ -49,6 +50,7 @@ const { values } = parseArgs({
     bare: { type: "boolean", default: false },
     ours: { type: "boolean", default: true },
     pin: { type: "boolean", default: true },
+    http2: { type: "string" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
     help: { type: "boolean", default: false, short: "h" },
@@ -72,7 +74,8 @@ async function measureAll(): Promise<void> {
   if (values.bare) servers.push("bare");
   const workFolder = mkdtempSync(join(tmpdir(), "kes-bench-"));
   const [seconds, runs] = [Number(values.seconds), Number(values.runs)];
-  const settings: LoadSettings = { goBinary, pin: values.pin, workFolder, servers, seconds, runs };
+  const http2 = values.http2 === "own" || values.http2 === "node" ? values.http2 : undefined;
+  const settings: LoadSettings = { http2, goBinary, pin: values.pin, workFolder, servers, seconds, runs };
   const measures: Measure[] = [];
   const [loadBefore = 0] = loadavg();
   try {

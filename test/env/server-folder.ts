@@ -29,6 +29,8 @@ export interface FolderOptions {
   readonly audit?: "on" | "off";
   /** Text of more policies, indented by two spaces. */
   readonly morePolicies?: string;
+  /** Our server only: which HTTP/2 implementation. Absent = its default. */
+  readonly http2?: "own" | "node";
 }
 
 export async function makeServerFolder(path: string, options: FolderOptions): Promise<ServerFolder> {
@@ -77,5 +79,5 @@ keystore:
   fs:
     path: ${folder.keysFolder}
     init: true
-`;
+${options.http2 === undefined ? "" : `http2: { engine: ${options.http2} }\n`}`;
 }

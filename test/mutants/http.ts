@@ -67,8 +67,8 @@ export const http: readonly Mutant[] = [
   {
     name: "routes have no deadline",
     file: "sidecar/http/router.ts",
-    find: "timeout === 0 ? undefined : setTimeout(() => this.#leave(deadlineCut), timeout);",
-    replace: "timeout >= 0 ? undefined : setTimeout(() => this.#leave(deadlineCut), timeout);",
+    find: "if (timeout !== 0) this.#deadline ??=",
+    replace: "if (timeout < 0) this.#deadline ??=",
     tests: [router],
   },
   {

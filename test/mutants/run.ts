@@ -2,6 +2,7 @@
 // and runs the tests that have to notice. First those tests run without any mistake, since a test that always fails
 // notices nothing. Ends with 1 unless each mistake was noticed.
 import { access } from "./access.ts";
+import { cloudStores } from "./cloud-stores.ts";
 import { config } from "./config.ts";
 import { contract } from "./contract.ts";
 import { http } from "./http.ts";
@@ -10,10 +11,21 @@ import { keystore } from "./keystore.ts";
 import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
 import { runTests } from "./test-run.ts";
+import { vaultStore } from "./vault-store.ts";
 import { WorkingCopy } from "./working-copy.ts";
 
 const parallel = 2;
-const all: readonly Mutant[] = [...keystore, ...keys, ...access, ...contract, ...config, ...http, ...server];
+const all: readonly Mutant[] = [
+  ...keystore,
+  ...cloudStores,
+  ...vaultStore,
+  ...keys,
+  ...access,
+  ...contract,
+  ...config,
+  ...http,
+  ...server,
+];
 
 interface Outcome {
   readonly killed: boolean;

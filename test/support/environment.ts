@@ -39,6 +39,7 @@ export function makeWorld(options: RunOptions = {}): World {
     stdin: stdin ?? new PassThrough().end(),
     stdout: out.stream,
     stderr: err.stream,
+    outliveReaders: () => undefined,
     onSignal(name, listener) {
       const set = listeners.get(name) ?? new Set();
       listeners.set(name, set.add(listener));

@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 
 import type { WrappingKeySource } from "../../contract/config.ts";
 import { KesError, messageOf } from "../../errors.ts";
+import { errnoOf } from "./fs-failure.ts";
 import { parseWrappingKey } from "./wrapping-key.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
 
@@ -39,9 +40,14 @@ async function loadFile(path: string, warn: (message: string) => void): Promise<
     }
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new KesError("FileUnreadable", `the wrapping key file ${path} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new KesError("FileUnreadable", `the wrapping key file ${path} ${reasonOf(error)}`, { cause: error });
   }
   return parseWrappingKey(text, path);
+}
+
+function reasonOf(error: unknown): string {
+  const errno = errnoOf(error);
+  if (errno === "ENOENT") return "does not exist; restore it from its backup: a new one does not open the store";
+  if (errno === "EACCES" || errno === "EPERM") return "may not be read by this user; check its permissions";
+  return `cannot be read: ${messageOf(error)}`;
 }

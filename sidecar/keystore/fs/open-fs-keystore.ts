@@ -45,11 +45,11 @@ async function requireDirectory(directory: StoreDirectory): Promise<void> {
     await directory.facts();
   } catch (error) {
     if (!isKesError(error, "StoreUnreachable")) throw error;
-    throw new KesError(
-      "StoreMissing",
-      `the key store directory ${directory.path} does not exist; mount its volume, or make a new store with 'kes init'`,
-      { cause: error },
-    );
+    const reason =
+      error.details["errno"] === undefined
+        ? "is not a directory; check keystore.fs.path"
+        : "does not exist; mount its volume, or make a new store with 'kes init'";
+    throw new KesError("StoreMissing", `the key store directory ${directory.path} ${reason}`, { cause: error });
   }
 }
 

@@ -137,7 +137,10 @@ describe("kes key", () => {
     const denied = await asUser("key rm old-1");
     assert.deepEqual(
       [denied.code, denied.stderr],
-      [1, `Error: failed to remove key "old-1": not authorized: insufficient permissions\n`],
+      [
+        1,
+        `Error: failed to remove key "old-1": not authorized: insufficient permissions; 'kes identity info' prints what this identity may do\n`,
+      ],
     );
     assert.deepEqual(await admin("key rm old-1"), silent);
     assert.deepEqual(await admin("key delete old-2"), silent);
@@ -234,7 +237,10 @@ describe("kes identity", () => {
       "admin",
       "created_at",
     ]);
-    assert.equal((await admin("identity info nobody")).stderr, "Error: identity does not exist\n");
+    assert.equal(
+      (await admin("identity info nobody")).stderr,
+      "Error: failed to describe identity 'nobody': identity does not exist; no policy of the server names it\n",
+    );
   });
 
   test("ls lists identities, the admin among them", async () => {
@@ -306,7 +312,9 @@ describe("kes log", () => {
   });
 
   test("an identity that may not read the log is told so", async () => {
-    const expected = "Error: failed to connect to error log: not authorized: insufficient permissions\n";
+    const expected =
+      "Error: failed to connect to error log: not authorized: insufficient permissions; " +
+      "'kes identity info' prints what this identity may do\n";
     assert.equal((await asUser("log --error")).stderr, expected);
   });
 });

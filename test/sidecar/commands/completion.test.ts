@@ -22,6 +22,7 @@ describe("completion offers", () => {
         "metric",
         "migrate",
         "keystore",
+        "doctor",
         "update",
       ],
     ],

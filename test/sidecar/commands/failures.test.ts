@@ -17,6 +17,11 @@ type Case = readonly [line: string, code: ErrorCode, message: RegExp, env?: Reco
 const apiKey = `kes:v1:${Buffer.alloc(33).toString("base64")}`;
 const identity = "a".repeat(64);
 
+/** A certificate and a key in the environment. */
+function pair(cert: string, key: string): Record<string, string> {
+  return { KES_CLIENT_CERT: cert, KES_CLIENT_KEY: key };
+}
+
 const cases: readonly Case[] = [
   ["identity of kes:v1:AD9E", "ApiKeyInvalid", /invalid API key/],
   ["status --api-key nonsense", "ApiKeyInvalid", /parsing API key/],
@@ -26,6 +31,15 @@ const cases: readonly Case[] = [
   ["identity of absent.pem", "FileUnreadable", /absent\.pem/],
   ["identity new --key prose.txt --cert c", "FileExists", /already exists\. Use --force/],
   ["server --config broken.yaml", "ConfigInvalid", /adress/],
+  ["identity new --key k --cert c --ip 1.2.3", "UsageInvalid", /--ip: '1\.2\.3' is not an IP address/],
+  ["server --config absent.yaml", "FileUnreadable", /absent\.yaml does not exist; check the path/],
+  ["key decrypt my-key - --foo", "UsageInvalid", /unknown flag: --foo/],
+  ["key decrypt my-key -", "UsageInvalid", /standard input is empty/, { KES_API_KEY: apiKey }],
+  ["key ls --ca prose.txt", "PemInvalid", /--ca: 'prose\.txt' holds no PEM certificate/, { KES_API_KEY: apiKey }],
+  ["key ls", "PemInvalid", /'other\.key' is not the private key of .*'server\.crt'/, pair("server.crt", "other.key")],
+  ["key ls", "PemInvalid", /'other\.key' holds no PEM certificate/, pair("other.key", "server.crt")],
+  ["key ls", "PemInvalid", /'prose\.txt' holds no PEM private key/, pair("server.crt", "prose.txt")],
+  ["init prose.txt", "FileUnreadable", /cannot make '.*prose\.txt': there is a file in the way/],
   ["update", "NotSupported", /releases and images/],
   ["secret ls", "NotSupported", /storing secrets/],
   ["key create", "UsageInvalid", /no key name specified/],
@@ -67,7 +81,7 @@ async function runToTheEnd(line: string, env: Record<string, string> = {}): Prom
 
 describe("a command that fails throws an error with its code", () => {
   for (const [line, code, message, env] of cases) {
-    test(`kes ${line}: ${code}`, async () => {
+    test(`kes ${line}: ${code} ${message.source}`, async () => {
       await assert.rejects(runToTheEnd(line, env), { code, message });
     });
   }

@@ -32,7 +32,7 @@ describe("the identity of an API key", () => {
 
   test("a damaged one is refused", async () => {
     const { code, stderr } = await kes(["identity", "of", "kes:v1:AD9E"]);
-    assert.deepEqual([code, stderr], [1, "Error: kes: invalid API key: invalid length\n"]);
+    assert.deepEqual([code, stderr], [1, "Error: parsing API key: kes: invalid API key: invalid length\n"]);
   });
 });
 

@@ -57,6 +57,7 @@ describe("a server without the older write routes", () => {
 describe("kes status tells", () => {
   const cases: readonly [state: string, keystore: string][] = [
     [`{"keystore_latency":3}`, "3ms"],
+    [`{"keystore_latency":3000000}`, "3ms"],
     [`{}`, "unknown"],
     [`{"keystore_unavailable":true}`, "unavailable"],
     [`{"keystore_unavailable":true,"keystore_unreachable":true}`, "unreachable"],

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { issueCertificate } from "../../../sidecar/certificate.ts";
 import { kes } from "../../support/environment.ts";
 import { startKes, type KesProcess } from "../../support/process.ts";
 
@@ -81,14 +83,39 @@ describe("kes init", () => {
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(stdout).created, []);
     assert.deepEqual(await read(), before);
-    assert.match((await kes(["init", "twice"], { cwd })).stdout, /all is there/);
+    assert.match((await kes(["init", "twice"], { cwd })).stdout, /nothing to make/);
   });
 
   test("a lost wrapping key is not replaced by a fresh one, which would open nothing", async () => {
     await kes(["init", "lost"], { cwd });
     await rm(join(cwd, "lost/wrapping.key"));
-    await kes(["init", "lost"], { cwd });
+    const { code, stdout, stderr } = await kes(["init", "lost"], { cwd });
+    assert.equal(code, 0);
+    assert.match(stderr, /^Warning: .*wrapping\.key is missing .* restore it from its backup/);
+    assert.doesNotMatch(stdout, /Wrapping key/);
     await assert.rejects(stat(join(cwd, "lost/wrapping.key")), { code: "ENOENT" });
+  });
+
+  test("--check tells of the lost one, and of a certificate that has expired", async () => {
+    const check = async () => kes(["server", "--config", "late/server.yaml", "--check"], { cwd });
+    await kes(["init", "late"], { cwd });
+    const key = await readFile(join(cwd, "late/server.key"), "utf8");
+    const request = { commonName: "late", dns: ["localhost"], uses: ["server"] as const };
+    const notBefore = new Date("2020-01-01");
+    const late = await issueCertificate({
+      ...request,
+      key: createPrivateKey(key),
+      notBefore,
+      notAfter: new Date("2020-02-01"),
+    });
+    await writeFile(join(cwd, "late/server.crt"), late.certPem);
+    const { code, stdout } = await check();
+    assert.equal(code, 0);
+    assert.match(stdout, /tls\.cert: the certificate expired on 2020-02-01T00:00:00\.000Z/);
+    await rm(join(cwd, "late/wrapping.key"));
+    const lost = await check();
+    assert.equal(lost.code, 1);
+    assert.match(lost.stderr, /wrapping\.key does not exist; restore it from its backup/);
   });
 
   test("an admin key that is none is named", async () => {

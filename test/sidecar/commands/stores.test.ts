@@ -156,6 +156,21 @@ describe("copying", () => {
     await assert.rejects(migrateKeys(migration({ source, target, signal: stop.signal, onProgress })));
     assert.ok((await target.list("", signal)).length < 50);
   });
+
+  test("an interrupt in the middle of replacing a key does not leave the target without it", async () => {
+    const stop = new AbortController();
+    class Interrupted extends MemoryKeystore {
+      override async delete(name: string, signal: AbortSignal): Promise<void> {
+        await super.delete(name, signal);
+        stop.abort();
+      }
+    }
+    const [source, target] = [new MemoryKeystore(), new Interrupted()];
+    await source.create("k", Buffer.from("new"), signal);
+    await target.create("k", Buffer.from("old"), signal);
+    await migrateKeys(migration({ source, target, signal: stop.signal, conflict: "replace" })).catch(() => undefined);
+    assert.equal((await target.get("k", signal)).toString(), "new");
+  });
 });
 
 const keystore = (line: string): Promise<RunResult> => kes(["keystore", ...line.split(" ")], { cwd });

@@ -6,7 +6,7 @@ import { loadConfig } from "../../../sidecar/config/load.ts";
 import type { Reader } from "../../../sidecar/config/readers.ts";
 
 const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
-const toCome = /^keystore\.(vault|aws|gemalto|fortanix|gcp|azure|entrust|kes|generic)$/;
+const toCome = /^keystore\.(fortanix|gcp|azure|entrust|kes|generic)$/;
 
 /** Every setting of the file as documented: free names as `<name>`, routes as `<path>`, list items as `[]`. */
 function settings(reader: Reader<unknown>, path: string): string[] {

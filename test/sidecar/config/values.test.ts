@@ -96,7 +96,7 @@ describe("reading the file", async () => {
   const folder = await mkdtemp(join(tmpdir(), "kes-config-"));
   after(() => rm(folder, { recursive: true }));
   const cases: [string, string | Buffer | undefined, RegExp][] = [
-    ["a missing file", undefined, /missing\.yaml does not exist; check the path given with --config/],
+    ["a missing file", undefined, /missing\.yaml does not exist; check the path, or make one with 'kes init'/],
     ["a file that is too large", Buffer.alloc(64 * 1024 * 1024 + 1, 32), /is larger than 64 MiB/],
     ["a file that is no text", Buffer.from([0xff, 0xfe, 0x00]), /is not UTF-8 text/],
   ];

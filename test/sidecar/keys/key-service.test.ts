@@ -106,6 +106,18 @@ describe("creating keys", () => {
     assert.equal(f.store.count("get"), reads + 1);
   });
 
+  test("a key that is created after another server deleted its name replaces the cached one", async () => {
+    for (const made of ["create", "import"] as const) {
+      await using f = new Fixture();
+      await f.keys.create("key", origin, never);
+      const former = await f.keys.describe("key", never);
+      f.store.values.delete("key");
+      if (made === "create") await f.keys.create("key", origin, never);
+      else await f.keys.import("key", Secret.random(32), origin, never);
+      assert.notEqual((await f.keys.describe("key", never)).fingerprint, former.fingerprint, made);
+    }
+  });
+
   test("an imported key has the given secret and cipher and a fresh HMAC key; the given secret is wiped", async () => {
     await using f = new Fixture();
     const bytes = Buffer.from(vectors.secret, "hex");

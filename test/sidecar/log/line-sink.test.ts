@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { constants } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,12 +26,34 @@ function directory(t: TestContext): string {
   return path;
 }
 
+/** By which this process has the file open. */
+function descriptorOf(file: string): number {
+  const found = readdirSync("/proc/self/fd").find((fd) => readlinkOf(`/proc/self/fd/${fd}`) === file);
+  assert.ok(found !== undefined);
+  return Number(found);
+}
+
+function readlinkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; tries < 500 && !condition(); tries++) await sleep(10);
   assert.ok(condition(), "the condition was not met in 5 seconds");
 }
 
 describe("a line sink", () => {
+  test("ends in peace when its descriptor cannot be closed", { skip: process.platform !== "linux" }, async (t) => {
+    const file = join(directory(t), "audit.log");
+    const sink = new LineSink({ to: file });
+    closeSync(descriptorOf(file));
+    await sink[Symbol.asyncDispose]();
+  });
+
   test("appends lines in order, those that wait included when it is closed", async (t) => {
     const file = join(directory(t), "audit.log");
     const expected = Array.from({ length: 20_000 }, (_, at) => `line ${at} with é\n`).join("");

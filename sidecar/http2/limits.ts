@@ -1,0 +1,44 @@
+// Every limit of the HTTP/2 engine, with its reason. Not configurable: each protects all clients from one. Times in
+// milliseconds, sizes in bytes.
+
+/** Requests in flight on one connection, as Go's server offers. Further ones are refused and may be tried again. */
+export const maxStreams = 250;
+/** SETTINGS_MAX_FRAME_SIZE: the smallest allowed (RFC 9113, 4.2), because request bodies here are small. */
+export const maxFrameSize = 16_384;
+/** A header block as sent, over all its frames (CVE-2024-27316). */
+export const maxHeaderBlock = 16_384;
+/** CONTINUATION frames of one header block; 16 KiB need none, so this is generous. */
+export const maxContinuations = 8;
+/** Decoded header list, counted as RFC 9113 6.5.2 does: a few bytes sent may stand for a long entry of the table. */
+export const maxHeaderList = 32_768;
+export const maxHeaderFields = 100;
+/** SETTINGS_HEADER_TABLE_SIZE: the default. */
+export const maxHeaderTable = 4_096;
+/** What a stream may send before anyone reads its body: the default, so that no setting is needed before it holds. */
+export const streamWindow = 65_535;
+/** The same for all streams of a connection together; it is what an unread connection can hold in memory. */
+export const connectionWindow = 1_048_576;
+/** How long a request waits for the rest of a small body before it is served without it, so that a body that arrives
+ * with its headers is read at once, and a slow one meets the deadline of its route. */
+export const bodyPatience = 20;
+/** From the first byte to the client's first SETTINGS, and from the first byte of a header block to its last. */
+export const headerTimeout = 5_000;
+/** From the first byte of a frame to its last. */
+export const frameTimeout = 15_000;
+/** An answer that waits for a window or a reader, without a byte moving (Go's write deadline does this). */
+export const stallTimeout = 30_000;
+/** From the last frame of a connection to its cut, for a peer that does not close. */
+export const lingerTime = 1_000;
+/**
+ * Frames that carry no part of a request (RST_STREAM, PING, SETTINGS, PRIORITY, empty DATA, unknown …) and streams in
+ * error: so many at once, so many per second after that, and one for each request that was answered
+ * (CVE-2019-9511…9518, CVE-2023-44487).
+ */
+export const overheadBurst = 1_000;
+export const overheadPerSecond = 100;
+/** Streams that this side reset: so many are remembered, to ignore what the peer had sent before it knew. */
+export const rememberedResets = 256;
+/** Output blocks: large enough for the answers of a read batch, small enough to be thrown away. */
+export const slabSize = 65_536;
+/** What an answer that is written over time may have unsent before its writer is told to stop. */
+export const streamBacklog = 65_536;

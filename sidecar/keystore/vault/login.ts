@@ -1,0 +1,134 @@
+// The ways to a token (reference 5.6). What stands in a file is read at every login: Kubernetes replaces its tokens, an agent
+// replaces the token file.
+import { readFile } from "node:fs/promises";
+import type { VaultLogin } from "../../contract/config.ts";
+import { KesError, messageOf } from "../../errors.ts";
+import type { Lease } from "./session.ts";
+import type { Transport, VaultReply, VaultRequest } from "./transport.ts";
+import { refused, senseless, unanswered } from "./vault-failure.ts";
+import { numberAt, textAt, valueAt } from "./vault-reply.ts";
+
+const names = { approle: "AppRole", kubernetes: "Kubernetes", cert: "TLS certificate", token: "token file" } as const;
+
+const remedies = {
+  approle: "check keystore.vault.approle: id, secret (it may have expired or been used up), engine and namespace",
+  kubernetes:
+    "check keystore.vault.kubernetes: role, engine and namespace, and that the role is bound to this service account and audience",
+  cert: "check keystore.vault.cert: role, engine and namespace, and that the role trusts the CA of tls.cert",
+  token: "put a token that is valid into the file of keystore.vault.token.file",
+} as const;
+
+/** Milliseconds. */
+const lastSecond = 500;
+
+export class VaultLogins {
+  readonly what: string;
+  readonly #transport: Transport;
+  readonly #login: VaultLogin;
+  readonly #label: string;
+
+  constructor(transport: Transport, login: VaultLogin, label: string) {
+    this.what = `logging in by ${names[login.method]}`;
+    this.#transport = transport;
+    this.#login = login;
+    this.#label = label;
+  }
+
+  /** @throws KesError StoreFailed (refused) | StoreUnreachable | FileUnreadable */
+  async logIn(signal: AbortSignal): Promise<Lease> {
+    await this.#transport.connection.refresh();
+    const login = this.#login;
+    if (login.method === "token") return this.#useTokenFile(login.file, signal);
+    const body = await credentials(login);
+    const request = { method: "PUT", path: `auth/${login.engine}/login`, body, namespace: login.namespace } as const;
+    return leaseOf(await this.#ask(this.what, request, signal)) ?? this.#noToken(this.what);
+  }
+
+  async renew(token: string, signal: AbortSignal): Promise<Lease> {
+    const what = "renewing the token";
+    const body = { increment: 0 };
+    const request = { method: "PUT", path: "auth/token/renew-self", body, ...this.#as(token) } as const;
+    return leaseOf(await this.#ask(what, request, signal)) ?? this.#noToken(what);
+  }
+
+  /** Whether Vault knows `token`; false too where its policies forbid the question. */
+  async check(token: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      const reply = await this.#transport.send(this.#lookup(token), signal);
+      return reply.status === 200;
+    } catch (error) {
+      throw unanswered({ what: "looking up the token", label: this.#label }, error, signal);
+    }
+  }
+
+  async #useTokenFile(file: string, signal: AbortSignal): Promise<Lease> {
+    const token = await readText(file, "token.file");
+    const { body } = await this.#ask(this.what, this.#lookup(token), signal);
+    const ends = textAt(body, "data", "expire_time") !== undefined;
+    // Vault counts whole seconds: in its last one a token has 0 left, as one has that never ends.
+    const ttl = ends ? Math.max((numberAt(body, "data", "ttl") ?? 0) * 1000, lastSecond) : 0;
+    return { token, ttl, renewable: valueAt(body, "data", "renewable") === true };
+  }
+
+  #lookup(token: string): VaultRequest {
+    return { method: "GET", path: "auth/token/lookup-self", ...this.#as(token) };
+  }
+
+  #as(token: string): Pick<VaultRequest, "token" | "namespace"> {
+    return { token, namespace: this.#login.namespace };
+  }
+
+  async #ask(what: string, request: VaultRequest, signal: AbortSignal): Promise<VaultReply> {
+    const subject = { what, label: this.#label };
+    let reply: VaultReply;
+    try {
+      reply = await this.#transport.send(request, signal);
+    } catch (error) {
+      throw unanswered(subject, error, signal);
+    }
+    if (reply.status === 200) return reply;
+    const failed = reply.status >= 500;
+    const failure = refused(subject, reply, { ...request, remedy: failed ? undefined : remedies[this.#login.method] });
+    // Vault not being able to is an outage, not a refusal.
+    throw failed ? new KesError("StoreUnreachable", failure.message, { details: failure.details }) : failure;
+  }
+
+  #noToken(what: string): never {
+    throw senseless({ what, label: this.#label }, "token");
+  }
+}
+
+async function credentials(login: Exclude<VaultLogin, { method: "token" }>): Promise<object> {
+  switch (login.method) {
+    case "approle":
+      return { role_id: login.id, secret_id: login.secret };
+    case "kubernetes": {
+      const jwt = "text" in login.jwt ? login.jwt.text : await readText(login.jwt.file, "kubernetes.jwt");
+      return { role: login.role, jwt };
+    }
+    case "cert":
+      return login.role === "" ? {} : { name: login.role };
+    default:
+      return login satisfies never;
+  }
+}
+
+function leaseOf({ body }: VaultReply): Lease | undefined {
+  const token = textAt(body, "auth", "client_token");
+  const ttl = numberAt(body, "auth", "lease_duration") ?? 0;
+  if (token === undefined || token === "") return undefined;
+  return { token, ttl: ttl * 1000, renewable: valueAt(body, "auth", "renewable") === true };
+}
+
+async function readText(file: string, setting: string): Promise<string> {
+  let text: string;
+  try {
+    text = (await readFile(file, "utf8")).trim();
+  } catch (cause) {
+    const message = `keystore.vault.${setting} (${file}) cannot be read: ${messageOf(cause)}; correct the path or its mode`;
+    throw new KesError("FileUnreadable", message, { cause });
+  }
+  // What would break the header or the request line must not reach them, nor be printed by them.
+  if (/^[\u0021-\u007E]+$/.test(text)) return text;
+  throw new KesError("FileUnreadable", `keystore.vault.${setting} (${file}) holds no token; write one into it`);
+}

@@ -1,0 +1,160 @@
+// A real Vault server as a process of its own, on a free port, with its data in a folder, so that it can be killed and
+// started again, sealed and unsealed, stopped and continued.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../server-process.ts";
+import { obtainVault } from "./obtain-vault.ts";
+
+export interface ListenerTls {
+  /** Paths of PEM files. */
+  readonly cert: string;
+  readonly key: string;
+  /** Whom client certificates come from. */
+  readonly clientCa: string;
+}
+
+interface Answer {
+  readonly status: number;
+  // What Vault answers differs by path; a test knows what it asked for.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+export class VaultServer implements AsyncDisposable {
+  readonly port: number;
+  /** A second listener that speaks TLS. */
+  readonly tlsPort: number | undefined;
+  rootToken = "";
+  #unsealKey = "";
+  readonly #folder: string;
+  readonly #configFile: string;
+  #child: ChildProcess | undefined;
+  #output = "";
+
+  private constructor(ports: readonly [number, number | undefined], folder: string, tls: ListenerTls | undefined) {
+    [this.port, this.tlsPort] = ports;
+    this.#folder = folder;
+    this.#configFile = join(folder, "vault.json");
+    const plain = { tcp: { address: `127.0.0.1:${this.port}`, tls_disable: true } };
+    const secured = tls && {
+      tcp: {
+        address: `127.0.0.1:${this.tlsPort}`,
+        tls_cert_file: tls.cert,
+        tls_key_file: tls.key,
+        tls_client_ca_file: tls.clientCa,
+      },
+    };
+    const config = {
+      disable_mlock: true,
+      storage: { file: { path: join(folder, "data") } },
+      listener: secured ? [plain, secured] : [plain],
+      log_level: "warn",
+    };
+    writeFileSync(this.#configFile, JSON.stringify(config));
+  }
+
+  /** Initialised and unsealed, with nothing mounted. */
+  static async start({ tls }: { readonly tls?: ListenerTls } = {}): Promise<VaultServer> {
+    const folder = mkdtempSync(join(tmpdir(), "kes-vault-server-"));
+    const ports = [await freePort(), tls && (await freePort())] as const;
+    const server = new VaultServer(ports, folder, tls);
+    await server.launch();
+    const { body } = await server.ask("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
+    server.rootToken = body.root_token;
+    server.#unsealKey = body.keys_base64[0];
+    await server.unseal();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts the process; a server that was initialised comes up sealed. */
+  async launch(): Promise<void> {
+    const child = spawn(obtainVault(), ["server", `-config=${this.#configFile}`], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => (this.#output = (this.#output + chunk.toString()).slice(-20_000)));
+    }
+    for (let waited = 0; waited < 60_000 && child.exitCode === null; waited += 50) {
+      if (await this.ask("GET", "sys/seal-status").then(isAnswered, () => false)) return;
+      await sleep(50);
+    }
+    throw new Error(`Vault did not start:\n${this.#output}`);
+  }
+
+  async seal(): Promise<void> {
+    await this.must("PUT", "sys/seal");
+  }
+
+  async unseal(): Promise<void> {
+    await this.must("PUT", "sys/unseal", { key: this.#unsealKey });
+    for (let waited = 0; waited < 30_000; waited += 50) {
+      const { status } = await this.ask("GET", "sys/health");
+      if (status === 200) return;
+      await sleep(50);
+    }
+    throw new Error(`Vault did not unseal:\n${this.#output}`);
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  /** Stopped, it takes connections and answers nothing. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(name);
+  }
+
+  /** Asks as root, or with `token`. */
+  async ask(method: string, path: string, body?: object, token = this.rootToken): Promise<Answer> {
+    const response = await fetch(`${this.url}/v1/${path}`, {
+      method,
+      headers: { ...(token !== "" && { "X-Vault-Token": token }), "Content-Type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(20_000),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+
+  /** As `ask`, and fails unless it succeeded. */
+  async must(method: string, path: string, body?: object): Promise<Answer> {
+    const answer = await this.ask(method, path, body);
+    if (answer.status < 300) return answer;
+    throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+
+  /** Mounts a K/V engine and waits until it serves. */
+  async mountKv(path: string, version: "1" | "2"): Promise<void> {
+    await this.must("POST", `sys/mounts/${path}`, { type: "kv", options: { version } });
+    for (let waited = 0; waited < 20_000; waited += 50) {
+      const { status } = await this.ask("GET", version === "2" ? `${path}/data/none` : `${path}/none`);
+      if (status === 404) return;
+      await sleep(50);
+    }
+    throw new Error(`the engine ${path} does not serve`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.signal("SIGCONT");
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function isAnswered({ status }: Answer): boolean {
+  return status === 200;
+}

@@ -1,0 +1,122 @@
+// Clients that begin something and do not go on. Time is the sweep's argument, so no test waits for it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RequestStream } from "../../../sidecar/http2/stream.ts";
+import { startEngine } from "./engine-listener.ts";
+import type { EngineListener } from "./engine-listener.ts";
+import { RawClient } from "./raw-client.ts";
+import { endHeaders, frame, get, headers, post, preface, settings, type, uint32 } from "./raw-frames.ts";
+
+/** Until the sockets, both in this process, have noted what they wrote. */
+function quiet(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Sweeps once now and once so many milliseconds later; the later verdict. */
+function overdueAfter(listener: EngineListener, milliseconds: number): boolean {
+  const [connection] = listener.connections;
+  assert.ok(connection);
+  const now = performance.now();
+  assert.equal(connection.overdue(now), false);
+  return connection.overdue(now + milliseconds);
+}
+
+/** Waits until the server has read so many bytes. */
+async function read(listener: EngineListener, bytes: number): Promise<void> {
+  const [socket] = listener.sockets;
+  assert.ok(socket);
+  while (socket.bytesRead < bytes) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test("a client that sends no preface is late", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.connect(listener.port);
+  await client.until((f) => f.type === type.settings);
+  assert.equal(overdueAfter(listener, 4_900), false);
+  assert.equal(overdueAfter(listener, 5_100), true);
+});
+
+test("a client that sends half a header block is late", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.greeted(listener.port);
+  await client.settle();
+  assert.equal(overdueAfter(listener, 60_000), false);
+  client.send(headers(1, get, 0));
+  await read(listener, 1);
+  await quiet();
+  assert.equal(overdueAfter(listener, 4_900), false);
+  assert.equal(overdueAfter(listener, 5_100), true);
+});
+
+test("a client that sends half a frame is late", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.greeted(listener.port);
+  client.send(headers(1, post, endHeaders), frame(type.data, 0, 1, Buffer.alloc(100)).subarray(0, 50));
+  await quiet();
+  assert.equal(overdueAfter(listener, 14_900), false);
+  assert.equal(overdueAfter(listener, 15_100), true);
+});
+
+test("a stream whose answer nobody takes is reset, the connection is not", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.greeted(listener.port, [4, 5]);
+  client.send(headers(1, get));
+  await client.settle();
+  await quiet();
+  assert.equal(client.bodySoFar(1).toString(), "a bod");
+  assert.equal(overdueAfter(listener, 29_000), false);
+  client.send(frame(type.windowUpdate, 0, 1, uint32(1)));
+  await client.settle();
+  await quiet();
+  // It moved: the time starts again, and then it is over.
+  assert.equal(overdueAfter(listener, 29_000), false);
+  assert.equal(overdueAfter(listener, 31_000), false);
+  assert.equal(await client.resetOf(1), 8);
+  assert.deepEqual(
+    [...listener.connections].map(({ active }) => active),
+    [0],
+  );
+});
+
+test("a client that reads nothing is not read either, and then gets everything", async () => {
+  await using listener = await startEngine({ onRequest: answerLarge });
+  using client = await deafClient(listener);
+  client.socket.resume();
+  assert.equal((await client.body(199)).length, 1_000_000);
+  assert.equal((await client.body(1)).length, 1_000_000);
+});
+
+test("a client that goes on reading nothing is late", async () => {
+  await using listener = await startEngine({ onRequest: answerLarge });
+  using _client = await deafClient(listener);
+  assert.equal(overdueAfter(listener, 29_000), false);
+  assert.equal(overdueAfter(listener, 31_000), true);
+});
+
+function answerLarge(stream: RequestStream): void {
+  stream.respond(200, {}, Buffer.alloc(1_000_000));
+}
+
+/** Asks for 100 megabytes with windows for all of them, reads nothing, and waits until the server has had enough. */
+async function deafClient(listener: EngineListener): Promise<RawClient> {
+  const client = await RawClient.connect(listener.port);
+  client.socket.pause();
+  const windows = frame(type.settings, 0, 0, settings([4, 0x7fff_ffff]));
+  client.send(preface, windows, frame(type.windowUpdate, 0, 0, uint32(0x7fff_0000)));
+  for (let n = 0; n < 100; n++) client.send(headers(2 * n + 1, get));
+  while (listener.sockets.size === 0) await quiet();
+  const [socket] = listener.sockets;
+  assert.ok(socket);
+  while (!socket.isPaused()) await quiet();
+  assert.ok(socket.writableLength < 1_000_000, `${socket.writableLength} bytes wait in the socket`);
+  return client;
+}
+
+test("a connection that was ended and is not closed is cut", async () => {
+  await using listener = await startEngine();
+  using client = await RawClient.connect(listener.port);
+  client.socket.allowHalfOpen = true;
+  client.send(Buffer.from("no preface of this protocol"));
+  await client.goaway();
+  assert.equal(overdueAfter(listener, 1_100), true);
+});

@@ -1,0 +1,31 @@
+// When a connection's certificate counts as expired (decisions T3).
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { onExpiry } from "../../../sidecar/server/connection.ts";
+import { makeLeaf } from "../../support/certificates.ts";
+
+function failed(): never {
+  assert.fail("expired");
+}
+
+test("a certificate whose last day cannot be read has expired, and is not looked at again and again", async () => {
+  const { certDer } = await makeLeaf({ notAfter: new Date("2031-02-03T04:05:06Z") });
+  certDer.write("9900", certDer.indexOf("310203040506Z"), "latin1");
+  const certificate = new X509Certificate(certDer);
+  assert.ok(Number.isNaN(certificate.validToDate.getTime()));
+  let expired = 0;
+  onExpiry(certificate, () => (expired += 1));
+  await sleep(100);
+  assert.equal(expired, 1);
+});
+
+test("a certificate that is still good does not expire, nor one that was called off", async () => {
+  const good = await makeLeaf();
+  const old = await makeLeaf({ notBefore: new Date("2020-01-01"), notAfter: new Date("2021-01-01") });
+  const calledOff = [good, old].map(({ certDer }) => onExpiry(new X509Certificate(certDer), failed));
+  calledOff[1]?.();
+  await sleep(100);
+  calledOff[0]?.();
+});
