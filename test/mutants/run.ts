@@ -11,6 +11,7 @@ import { keystore } from "./keystore.ts";
 import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
 import { runTests } from "./test-run.ts";
+import { sync } from "./sync.ts";
 import { vaultStore } from "./vault-store.ts";
 import { WorkingCopy } from "./working-copy.ts";
 
@@ -25,6 +26,7 @@ const all: readonly Mutant[] = [
   ...config,
   ...http,
   ...server,
+  ...sync,
 ];
 
 interface Outcome {
