@@ -91,11 +91,7 @@ describe("both versions", () => {
       await using store = await openVaultKeystore(config);
       await store.status(soon());
       await fixture.server.must("DELETE", `sys/mounts/gone-${version}`);
-      const calls = [
-        () => store.get("key", soon()),
-        () => store.list("", soon()),
-        () => store.delete("key", soon()),
-      ];
+      const calls = [() => store.get("key", soon()), () => store.list("", soon()), () => store.delete("key", soon())];
       for (const call of calls) {
         const error = await failure(call());
         assert.equal(error.code, "StoreFailed");
