@@ -91,8 +91,9 @@ describe("both versions", () => {
       await using store = await openVaultKeystore(config);
       await store.status(soon());
       await fixture.server.must("DELETE", `sys/mounts/gone-${version}`);
-      for (const call of [store.get("key", soon()), store.list("", soon()), store.delete("key", soon())]) {
-        const error = await failure(call);
+      const calls = [() => store.get("key", soon()), () => store.list("", soon()), () => store.delete("key", soon())];
+      for (const call of calls) {
+        const error = await failure(call());
         assert.equal(error.code, "StoreFailed");
         assert.match(error.message, /no handler for route.*check keystore\.vault\.engine/);
       }

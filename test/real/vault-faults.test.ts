@@ -97,13 +97,13 @@ describe("a Vault server that goes away", () => {
 
   it("stopped as a process: noticed within 10 s, back at once when it goes on", async () => {
     await using store = await open();
-    fixture.server.signal("SIGSTOP");
+    await fixture.server.stop();
     const start = performance.now();
     try {
       assert.equal((await failure(store.get("key", soon()))).code, "StoreUnreachable");
       assert.ok(performance.now() - start < 10_000);
     } finally {
-      fixture.server.signal("SIGCONT");
+      fixture.server.goOn();
     }
     assert.ok((await untilItWorks(() => store.get("key", soon()))) < 2000);
   });

@@ -113,9 +113,14 @@ export class VaultServer implements AsyncDisposable {
     await gone;
   }
 
-  /** Stopped, it takes connections and answers nothing. */
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.kill(name);
+  /** Stopped, it takes connections and answers nothing. Resolves when its last thread has stopped. */
+  async stop(): Promise<void> {
+    this.#child?.kill("SIGSTOP");
+    await sleep(300);
+  }
+
+  goOn(): void {
+    this.#child?.kill("SIGCONT");
   }
 
   /** Asks as root, or with `token`. */
@@ -149,7 +154,7 @@ export class VaultServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.signal("SIGCONT");
+    this.goOn();
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
