@@ -85,7 +85,7 @@ export async function buildProgram(word: string, environment: Environment): Prom
   root.usage("[command]").option("-v, --version", "print the version");
   root.option("--auto-completion", "install completion for bash and zsh");
   for (const [name, entry] of Object.entries(entries)) {
-    const command = name === word ? (await entry.load())(environment) : stub(name, entry, environment);
+    const command = name === word ? (await entry.load())(environment) : nameOnly(name, entry, environment);
     root.addCommand(command, { hidden: hidden.has(name) });
   }
   return root;
@@ -94,6 +94,7 @@ export async function buildProgram(word: string, environment: Environment): Prom
 /** The names of all commands that are shown. */
 export const commandNames: readonly string[] = Object.keys(entries).filter((name) => !hidden.has(name));
 
-function stub(name: string, entry: Entry, environment: Environment): Command {
+/** A command that is listed in the help and not the one that was called. */
+function nameOnly(name: string, entry: Entry, environment: Environment): Command {
   return defineCommand(name, entry.summary, environment);
 }
