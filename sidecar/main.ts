@@ -1,13 +1,8 @@
 #!/usr/bin/env node
 // The composition root: turns `process` into an Environment and the command line into an exit code. Nothing else in
 // the sidecar touches `process`.
-import { setFlagsFromString } from "node:v8";
 import type { Environment } from "./commands/environment.ts";
 import { run } from "./commands/program.ts";
-
-// Commands are loaded after this line. Resident memory of a server: 91 → 88 MB at rest, 203 → 109 MB after 300,000
-// requests; CPU per request stays within the noise (npm run bench -- --only memory,generate).
-setFlagsFromString("--optimize-for-size");
 
 const interrupted = 1;
 /** Milliseconds that a server waits at its end for a reader of its output that has stalled. */
