@@ -48,8 +48,10 @@ export class StoreContact implements AsyncDisposable {
 
   /** What `/syncz` says of the store behind `keys`. */
   stateOf(keys: KeyService | undefined): SyncState["keystore"] {
-    const reached = keys?.offline === true ? "Unreachable" : "Reachable";
-    return { state: this.#problem === undefined ? reached : "Unknown", latencyMs: this.#latencyMs };
+    const latencyMs = this.#latencyMs;
+    if (this.#problem !== undefined) return { state: "Unknown", latencyMs, problem: this.#problem };
+    const problem = keys?.offlineReason ?? null;
+    return { state: problem === null ? "Reachable" : "Unreachable", latencyMs, problem };
   }
 
   /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */
