@@ -118,7 +118,11 @@ export class ApiClient implements Disposable {
       headers: {
         authorization: `Bearer ${this.#access.token}`,
         accept: "application/json",
-        ...(body !== undefined && { "content-type": options.contentType ?? "application/json" }),
+        // Node leaves the length out for DELETE, and the server then reads the body as another request.
+        ...(body !== undefined && {
+          "content-type": options.contentType ?? "application/json",
+          "content-length": Buffer.byteLength(body),
+        }),
       },
       ...(options.signal !== undefined && { signal: options.signal }),
     });
