@@ -1,0 +1,113 @@
+// Every reason a condition can have, by kind, with what to tell people: for a status that is not as it should be, what to
+// do about it. Controllers put what they found in front of it: "no KesPolicy "minio" in kes-system; make it, or …".
+
+/** Conditions of KesServer. */
+export const serverReasons = {
+  Pending: "not looked at yet",
+  Ready: "the server can be used",
+  Accepted: "the specification is in order",
+  InvalidSpec: "correct the field that the message names",
+  RefNotFound: "make the object that the message names, or correct the name",
+  CertManagerNotInstalled: "install cert-manager, or set spec.tls.secretName",
+  APINotInstalled: "install what serves the API that the message names, or switch the feature off",
+  Issued: "the certificate is valid",
+  Issuing:
+    "wait until cert-manager has issued the certificate; if it takes long, look at `kubectl describe certificate`",
+  IssuerNotReady: "make the issuer, or have it become ready: `kubectl describe issuer` says what is missing",
+  Expired: "renew the certificate; `kubectl describe certificate` says why it was not",
+  ExternallyManaged: "somebody else renews the certificate of spec.tls.secretName",
+  Available: "at least one pod is ready",
+  NoReadyReplicas: "look at the pods: `kubectl describe pod` and `kubectl logs` say why they are not ready",
+  ProgressDeadlineExceeded: "the new pods do not become ready: look at their log, or undo the last edit",
+  ScaledToZero: "raise spec.replicas",
+  SidecarMode: "the servers run in pods of your own",
+  Reachable: "every pod reaches the key store",
+  Unreachable: "check the key store and the way to it; pods serve from their cache as spec.cache.expiry.offline allows",
+  AuthFailed: "check the credentials of the key store and the rights that go with them",
+  CredentialsMissing: "make the Secret entry that the message names; pods pick it up without a restart",
+  NotProbed: "wait until a pod has been asked for its key store",
+  AllReplicasInSync: "every ready pod has the current policies",
+  Propagating: "wait until every pod has confirmed the policies",
+  PropagationTimeout: "look at the log of the pods that have not confirmed; they serve with the policies they had",
+  BundleTooLarge: "make fewer identities per server, or shorter policies; servers keep the policies they have",
+  RevocationHeld: "if so many identities are to lose access, wait 30 s or set propagation.revocationBrake: false",
+  PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
+  NoPods: "wait until a pod is ready",
+  NoConflict: "no identity is claimed twice",
+  IdentityAlreadyAssigned: "give each identity one policy; the first claim counts until then",
+} as const;
+
+/** Conditions of KesPolicy and of its bindings. */
+export const policyReasons = {
+  Pending: "not looked at yet",
+  Ready: "every server that selects the policy enforces it",
+  Accepted: "the policy is in the server's bundle",
+  Unused:
+    "no KesServer of this namespace selects the policy: make one, or give the policy the labels of its policySelector",
+  InvalidPattern: "correct the pattern that the message names",
+  NamespacesUnknown: "use allowedNamespaces.from: Names: this operator may not read the labels of namespaces",
+  AllReplicasInSync: "every ready pod enforces the policy",
+  Propagating: "wait until every pod has confirmed the policy",
+  PropagationTimeout: "look at the log of the pods that have not confirmed; they serve with the policies they had",
+  BundleTooLarge: "make fewer identities per server, or shorter policies; servers keep the policies they have",
+  RevocationHeld: "the server's update is held back: see the KesServer",
+  PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
+  NoPods: "wait until a pod of the server is ready",
+} as const;
+
+/** Conditions of KesIdentity. */
+export const identityReasons = {
+  Pending: "not looked at yet",
+  Ready: "the client can use the server",
+  Accepted: "the server knows the identity under its policy",
+  InvalidSpec: "correct the field that the message names",
+  ServerNotFound: "make the KesServer, or correct spec.serverRef",
+  PolicyNotFound: "make the KesPolicy in the server's namespace, or correct spec.policyRef",
+  PolicyNotSelected: "give the KesPolicy the labels that the server's policySelector asks for",
+  NotAllowedByPolicy: "have the owner of the policy allow this namespace in spec.allowedNamespaces",
+  PolicyInvalid: "have the owner of the policy correct it: its conditions say what is wrong",
+  NoPolicy: "set spec.policyRef, or have a policy list the identity; without one it may do nothing",
+  IssuerNotTrusted: "use an issuer that leads to the server's clientCA: it verifies the chain of client certificates",
+  Issued: "the identity is known",
+  Issuing:
+    "wait until cert-manager has issued the certificate; if it takes long, look at `kubectl describe certificate`",
+  IssuerNotReady: "make the issuer, or have it become ready: `kubectl describe issuer` says what is missing",
+  IssuanceFailed: "correct what the message names; `kubectl describe certificaterequest` says more",
+  Expired: "renew the certificate; `kubectl describe certificate` says why it was not",
+  RequestMissing:
+    "renew the certificate with the annotation kes-operator.io/renew: its request was deleted and nobody can say whose key it is for",
+  CertManagerNotInstalled: "install cert-manager, or use another source for the key",
+  SecretNotFound: "make the Secret, or correct spec.secretRef",
+  SecretInvalid: "put a PEM client certificate, not a CA's, under the key that spec.secretRef names",
+  CertificateInvalid: "set a PEM client certificate, not a CA's, in spec.certificatePEM",
+  FeatureDisabled:
+    "have the operator installed with the feature that the message names, or use another source for the key",
+  AllReplicasInSync: "every ready pod knows the identity",
+  Propagating: "wait until every pod has confirmed",
+  PropagationTimeout: "look at the log of the pods that have not confirmed; they serve with the policies they had",
+  BundleTooLarge: "the server's policies have become too large: see the KesServer",
+  RevocationHeld: "the server's update is held back: see the KesServer",
+  PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
+  NoPods: "wait until a pod of the server is ready",
+  NoConflict: "nobody else claims the identity",
+  IdentityAlreadyAssigned: "the identity has another policy by an earlier claim: remove one of the two claims",
+  ReservedIdentity: "use another identity: this one is the server's admin or one of its proxies",
+} as const;
+
+/** Conditions of KesKey. */
+export const keyReasons = {
+  Pending: "not looked at yet",
+  Ready: "the key is there and the one that is expected",
+  ServerNotFound: "make the KesServer, or correct spec.serverRef",
+  DuplicateName: "an older KesKey of this server has the same key name: remove one of the two",
+  Creating: "wait until a pod has created the key",
+  Found: "the key is there",
+  Missing: "restore the key in the key store; it is not created anew, since that would not open what it sealed",
+  Same: "the key is the one that is expected",
+  FingerprintMismatch:
+    "restore the right key in the key store, or correct spec.expectedFingerprint if the new key is meant",
+  CheckFailed: "check the key store: the message has the error that kept the key from being looked at",
+  NotReported: "wait until a pod has looked at the key",
+  PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
+  NoPods: "wait until a pod of the server is ready",
+} as const;
