@@ -1,4 +1,5 @@
 // What the operator asks of an API server. `client.ts` does it over HTTPS; nothing else in the operator knows how.
+// Every call ends: with an answer, an ApiError, the reason of `signal`, or a FencedError when this process may not write.
 import type { KubeObject, ObjectRef, Resource } from "./object.ts";
 
 export interface KubeApi {
@@ -16,9 +17,10 @@ export interface KubeApi {
    * @throws ApiError
    */
   apply<T extends KubeObject>(resource: Resource, object: KubeObject, options: ApplyOptions): Promise<T>;
-  create<T extends KubeObject>(resource: Resource, object: KubeObject, options?: CallOptions): Promise<T>;
+  /** @throws ApiError (isAlreadyExists) */
+  create<T extends KubeObject>(resource: Resource, object: KubeObject, options?: WriteOptions): Promise<T>;
   /** Replaces an object at the resourceVersion it carries; 409 when that is not the newest (leases). */
-  update<T extends KubeObject>(resource: Resource, object: KubeObject, options?: CallOptions): Promise<T>;
+  update<T extends KubeObject>(resource: Resource, object: KubeObject, options?: WriteOptions): Promise<T>;
   /** Deleting what is not there is no error. `uid`: only that very object. */
   delete(resource: Resource, ref: ObjectRef, options?: CallOptions & { readonly uid?: string }): Promise<void>;
   /** The plurals served under `apiVersion` (`group/version`); undefined when the group or version is not served. */
@@ -27,6 +29,11 @@ export interface KubeApi {
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Absent: the name of this program. */
+  readonly fieldManager?: string;
 }
 
 export interface ListOptions extends CallOptions {
