@@ -68,6 +68,8 @@ export class Transport implements Disposable {
         accept: "application/json",
         "user-agent": this.#options.userAgent,
         ...(outgoing.contentType === undefined ? {} : { "content-type": outgoing.contentType }),
+        // Node leaves it out for DELETE, and the server would take the body for another request.
+        ...(outgoing.body === undefined ? {} : { "content-length": Buffer.byteLength(outgoing.body) }),
       },
       agent: credentials.agent ?? own,
     });
