@@ -3,12 +3,16 @@
 // fails when one of the two is not what it would make.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { emitReference } from "./emit-reference.ts";
 import { emitTypes } from "./emit-types.ts";
 import { definitionFiles, readDefinition } from "./schema.ts";
 
 const root = join(import.meta.dirname, "..");
 const definitions = definitionFiles.map(readDefinition);
-const outputs = [{ file: join(root, "operator/api/generated.ts"), text: emitTypes(definitions) }];
+const outputs = [
+  { file: join(root, "operator/api/generated.ts"), text: emitTypes(definitions) },
+  { file: join(root, "docs/operator-fields.md"), text: emitReference(definitions) },
+];
 
 for (const { file, text } of outputs) {
   if (!process.argv.includes("--check")) writeFileSync(file, text);

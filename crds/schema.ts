@@ -16,6 +16,7 @@ export interface Schema {
   readonly additionalProperties?: Schema;
   readonly items?: Schema;
   readonly format?: string;
+  readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;
@@ -31,6 +32,8 @@ export interface Schema {
 export interface Rule {
   readonly rule: string;
   readonly message: string;
+  /** Below the schema that has the rule: where an error is shown. */
+  readonly fieldPath?: string;
 }
 
 export interface Definition {

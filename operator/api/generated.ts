@@ -594,7 +594,7 @@ export interface ServiceMonitorSpec {
 
 /** A NetworkPolicy of the pods. */
 export interface NetworkPolicySpec {
-  /** Whether it is made. Then only allowFrom may connect to the API. */
+  /** Whether it is made. */
   readonly enabled: boolean;
   /** Who may connect to the API, as in the from of a NetworkPolicy; absent means everybody in the cluster. */
   readonly allowFrom?: readonly Readonly<Record<string, unknown>>[] | undefined;
