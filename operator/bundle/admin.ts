@@ -15,7 +15,6 @@ export interface AdminFinding extends AdminVerdict {
 /** Of the KesIdentity that is the admin, in place of what is said of its policy. */
 export const asAdmin: Judgement = {
   ...accepted,
-  reason: "Admin",
   message: "it is the server's admin, whom no policy limits",
 };
 

@@ -50,7 +50,7 @@ export function compileBundle(input: BundleInput): Compilation {
   const { server, namespaceLabels, now, previous } = input;
   const { namespace, name } = server.metadata;
   const policies = input.policies.filter((policy) => isLive(policy) && policy.metadata.namespace === namespace);
-  const selected = selectPolicies(server, policies);
+  const selected = selectPolicies(server, policies, namespaceLabels);
   const identities = input.identities.filter((identity) => isLive(identity) && refersTo(identity, server));
   const admin = findAdmin(server, identities, now);
   const all = new Map(policies.map((policy) => [policy.metadata.name, policy]));

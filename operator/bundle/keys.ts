@@ -49,11 +49,11 @@ export function keyName({ metadata, spec }: KesKey): string {
 
 function judge(name: string, own: string, speaker: string): Judgement {
   if (!isName(name)) {
-    return refused("InvalidName", "key names have at most 80 letters, digits, - and _: give another one in spec.name");
+    return refused("InvalidSpec", "key names have at most 80 letters, digits, - and _: give another one in spec.name");
   }
   if (speaker === own) return accepted;
   return refused(
-    "KeyAlreadyDeclared",
+    "DuplicateName",
     `the KesKey ${speaker}, which is older, declares the key ${name}: delete one of the two`,
   );
 }

@@ -62,7 +62,7 @@ function refusalOfPolicy(name: string, identity: KesIdentity, offer: Offer): Jud
 
 const withoutPolicy: Judgement = {
   ...accepted,
-  reason: "NoPolicyRef",
+  reason: "NoPolicy",
   message: "it names no policy and may do only what a KesPolicy allows that lists its hash",
 };
 

@@ -6,8 +6,9 @@ import { isName } from "../../sidecar/contract/names.ts";
 import { compilePattern } from "../../sidecar/contract/pattern.ts";
 import { presetPatterns } from "../../sidecar/contract/preset.ts";
 import type { KesPolicy, KesServer } from "../api/generated.ts";
-import { selects } from "./label-selector.ts";
+import type { NamespaceLabels } from "./consent.ts";
 import { accepted, refused } from "./judgements.ts";
+import { selects } from "./label-selector.ts";
 import type { Judgement } from "./verdict.ts";
 
 export interface SelectedPolicy {
@@ -24,12 +25,16 @@ export function selectsPolicy(server: KesServer, { metadata }: KesPolicy): boole
 }
 
 /** By name. */
-export function selectPolicies(server: KesServer, policies: readonly KesPolicy[]): ReadonlyMap<string, SelectedPolicy> {
+export function selectPolicies(
+  server: KesServer,
+  policies: readonly KesPolicy[],
+  labels: NamespaceLabels,
+): ReadonlyMap<string, SelectedPolicy> {
   const selected = policies.filter((policy) => selectsPolicy(server, policy));
-  return new Map(selected.map((policy) => [policy.metadata.name, judgePolicy(policy)]));
+  return new Map(selected.map((policy) => [policy.metadata.name, judgePolicy(policy, labels)]));
 }
 
-function judgePolicy(object: KesPolicy): SelectedPolicy {
+function judgePolicy(object: KesPolicy, labels: NamespaceLabels): SelectedPolicy {
   const { preset, keyPrefix = "", allow, deny } = object.spec;
   if (!isName(object.metadata.name)) return unfit(object, invalidName);
   const ready = preset === undefined ? [] : presetPatterns(preset, keyPrefix);
@@ -37,7 +42,13 @@ function judgePolicy(object: KesPolicy): SelectedPolicy {
   const rules = { allow: [...ready, ...allow], deny };
   const { faults, notes } = readPatterns([...rules.allow, ...deny]);
   if (faults.length > 0) return unfit(object, invalidPattern(faults));
-  return { object, rules, accepted: rules.allow.length > 0 ? accepted : allowsNothing, notes };
+  return { object, rules, accepted: remark(object, rules, labels), notes };
+}
+
+/** What is to be said of a policy that is in force. */
+function remark({ spec }: KesPolicy, { allow }: BundlePolicy, labels: NamespaceLabels): Judgement {
+  if (spec.allowedNamespaces.from === "Selector" && labels === undefined) return namespacesUnknown;
+  return allow.length > 0 ? accepted : allowsNothing;
 }
 
 function readPatterns(texts: readonly string[]): { readonly faults: string[]; readonly notes: string[] } {
@@ -60,13 +71,18 @@ function unfit(object: KesPolicy, accepted: Judgement): SelectedPolicy {
 
 const allowsNothing: Judgement = { ...accepted, message: "it allows nothing: add spec.allow or spec.preset" };
 
+const namespacesUnknown = refused(
+  "NamespacesUnknown",
+  "the rules are in force, but no KesIdentity of another namespace gets them: this operator may not read the labels of namespaces. Use allowedNamespaces.from: Names, or let it list namespaces",
+);
+
 const invalidName = refused(
-  "InvalidName",
+  "InvalidSpec",
   "policies of a key server have names of at most 80 letters, digits, - and _: make it again under another name",
 );
 
 const invalidPrefix = refused(
-  "InvalidPreset",
+  "InvalidSpec",
   "spec.keyPrefix is not the beginning of a key name: use letters, digits, - and _ only",
 );
 
