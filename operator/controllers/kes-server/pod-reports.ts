@@ -36,11 +36,15 @@ export interface PodReportsOptions {
 const firstPause = 200;
 const longestPause = 5000;
 const calmPause = 60_000;
+/** A pod that misses fewer calls than these in a row keeps its last answer: thousands of statuses hang on it. */
+const patience = 3;
 
 interface Followed {
   report: PodReport;
   wanted: string;
   pause: number;
+  /** Calls in a row that gave no answer. */
+  misses: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -87,6 +91,7 @@ export class PodReports implements Disposable {
         report: { target, state: undefined, problem: undefined },
         wanted: revision,
         pause: firstPause,
+        misses: 0,
         timer: undefined,
       };
       pods?.set(target.uid, pod);
@@ -114,7 +119,7 @@ export class PodReports implements Disposable {
     const answer = await this.#answerOf(target.url);
     // Replaced or let go of meanwhile: somebody else asks, or nobody.
     if (pod.timer !== asked || this.#servers.get(server)?.get(target.uid) !== pod) return;
-    pod.report = { target: pod.report.target, ...answer };
+    noteAnswer(pod, answer);
     const calm = answer.state?.revision === pod.wanted && isCalm(answer.state);
     this.#askAfter(server, pod, calm ? calmPause : pod.pause);
     pod.pause = calm ? firstPause : Math.min(pod.pause * 2, longestPause);
@@ -128,6 +133,11 @@ export class PodReports implements Disposable {
       return { state: undefined, problem: error instanceof Error ? error.message : String(error) };
     }
   }
+}
+
+function noteAnswer(pod: Followed, answer: Omit<PodReport, "target">): void {
+  pod.misses = answer.state === undefined ? pod.misses + 1 : 0;
+  if (pod.misses === 0 || pod.misses >= patience) pod.report = { target: pod.report.target, ...answer };
 }
 
 function isCalm({ keystore, keys, stale }: SyncState): boolean {

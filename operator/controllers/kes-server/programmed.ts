@@ -39,7 +39,7 @@ export class Publications {
 
   /** 0 for a bundle that was not published by this process. */
   numberOf(revision: string | null | undefined): number {
-    return revision == null ? 0 : (this.#numbers.get(revision) ?? 0);
+    return this.#numbers.get(revision ?? "") ?? 0;
   }
 }
 
@@ -55,7 +55,8 @@ export interface PodCount {
 
 /** @param since number of the bundle that they must have */
 export function countPods(reports: readonly PodReport[], publications: Publications, since: number): PodCount {
-  const ready = reports.filter(({ target }) => target.ready);
+  // A new pod is ready only with a bundle; until it was asked it changes nothing.
+  const ready = reports.filter(({ target, state, problem }) => target.ready && (state ?? problem) !== undefined);
   const silent = ready.filter(({ state }) => state === undefined);
   const confirmed = ready.filter(({ state }) => {
     return state !== undefined && publications.numberOf(state.revision) >= since && !state.stale;

@@ -1,0 +1,76 @@
+// Brings the children of one KesServer to what the plan says, by server-side apply, and removes those that must not be there.
+// A child that was applied as planned and still says so costs no call: the annotation holds a hash of what was applied, and
+// the cache tells whether somebody has changed it since.
+import { annotations, fieldManagers } from "../../api/kinds.ts";
+import type { KesServer } from "../../api/generated.ts";
+import type { KubeApi } from "../../kube/api.ts";
+import type { Cache } from "../../kube/cache.ts";
+import { keyOf, refOfObject } from "../../kube/object.ts";
+import type { KubeObject, Resource } from "../../kube/object.ts";
+import { carries } from "../../runtime/carries.ts";
+import type { Plan, PlannedObject } from "./plan.ts";
+
+export interface ChildrenDeps {
+  readonly api: KubeApi;
+  /** The managed objects of a kind; undefined: the kind is not watched. */
+  readonly cacheOf: (resource: Resource) => Cache<KubeObject> | undefined;
+}
+
+export class Children {
+  readonly #deps: ChildrenDeps;
+  /** By kind and key: the version that our last apply left, so that a value the API server spells anew is no drift. */
+  readonly #left = new Map<string, { readonly hash: string | undefined; readonly version: string | undefined }>();
+
+  constructor(deps: ChildrenDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns how many objects were written or deleted @throws ApiError */
+  async bring(server: KesServer, plan: Plan, signal: AbortSignal): Promise<number> {
+    let changes = 0;
+    for (const planned of plan.objects) if (await this.apply(planned, signal)) changes += 1;
+    for (const { resource, ref } of plan.unwanted) {
+      const live = this.#deps.cacheOf(resource)?.get(ref);
+      if (live === undefined || !isOwnedBy(live, server)) continue;
+      const { uid } = live.metadata;
+      await this.#deps.api.delete(resource, ref, { signal, ...(uid !== undefined && { uid }) });
+      changes += 1;
+    }
+    return changes;
+  }
+
+  /** @returns whether a call was needed @throws ApiError */
+  async apply({ resource, object }: PlannedObject, signal: AbortSignal): Promise<boolean> {
+    const ref = refOfObject(object);
+    const live = this.#deps.cacheOf(resource)?.get(ref);
+    const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
+    if (live !== undefined && this.#isInOrder(id, live, object)) return false;
+    const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
+    this.#left.set(id, { hash: hashOf(object), version: stored.metadata.resourceVersion });
+    return true;
+  }
+
+  /** Drops what is remembered of the children of a server that is gone. */
+  forget(namespace: string, name: string): void {
+    for (const id of this.#left.keys()) {
+      const child = id.slice(id.indexOf(" ") + 1);
+      if (child === `${namespace}/${name}` || child.startsWith(`${namespace}/${name}-`)) this.#left.delete(id);
+    }
+  }
+
+  #isInOrder(id: string, live: KubeObject, intent: KubeObject): boolean {
+    const hash = hashOf(intent);
+    if (hash === undefined || hashOf(live) !== hash) return false;
+    const left = this.#left.get(id);
+    if (left?.hash === hash && left.version === live.metadata.resourceVersion) return true;
+    return carries(live, intent);
+  }
+}
+
+function hashOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[annotations.appliedHash];
+}
+
+export function isOwnedBy({ metadata }: KubeObject, { metadata: owner }: KubeObject): boolean {
+  return metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) ?? false;
+}

@@ -1,0 +1,172 @@
+// The controller of KesServers: it owns everything that a server is made of, and the policy bundle that its pods follow.
+//   watch      whatever concerns a server enqueues it by name; policies, identities and keys do nothing else
+//   visit      reconcile.ts: compile → publish → bring the children → tell the board → status
+//   pods       pod-reports.ts asks them what they have; an answer that says something new is a reason for a visit
+// The rules are in pure functions (plan, checks, gathering, programmed, server-conditions); this folder's I/O is in observe,
+// children and fetch-sync-state.
+import type { KesIdentity, KesPolicy, KesServer } from "../../api/generated.ts";
+import { labels } from "../../api/kinds.ts";
+import type { Cache, Change } from "../../kube/cache.ts";
+import { keyOf, refOfObject } from "../../kube/object.ts";
+import type { KubeObject, Resource } from "../../kube/object.ts";
+import type { Controller, Enqueue } from "../../runtime/controller.ts";
+import type { KesServerDeps } from "./deps.ts";
+import { PodReports } from "./pod-reports.ts";
+import { ServerReconciler } from "./reconcile.ts";
+import {
+  autoscalers,
+  certificates,
+  configMaps,
+  deployments,
+  disruptionBudgets,
+  issuers,
+} from "./objects/child-kinds.ts";
+import { networkPolicies, roleBindings, roles, serviceAccounts, serviceMonitors } from "./objects/child-kinds.ts";
+import { services, statefulSets, volumeClaims } from "./objects/child-kinds.ts";
+
+/** Whose changes are reasons for a visit to the server that owns them. */
+export const childKinds: readonly Resource[] = [
+  configMaps,
+  services,
+  serviceAccounts,
+  volumeClaims,
+  deployments,
+  statefulSets,
+  roles,
+  roleBindings,
+  certificates,
+  issuers,
+  autoscalers,
+  disruptionBudgets,
+  networkPolicies,
+  serviceMonitors,
+];
+
+export function createKesServerController(deps: KesServerDeps): Controller {
+  let enqueue: Enqueue | undefined;
+  const reports = new PodReports({
+    fetch: deps.fetchSyncState,
+    onChange: (server) => enqueue?.(server),
+    chance: Math.random,
+  });
+  const reconciler = new ServerReconciler(deps, reports);
+  return {
+    name: "kesserver",
+    reconcile: (key, signal) => reconciler.visit(key, signal),
+    watch(add) {
+      enqueue = add;
+      const stops = watchAll(deps, reconciler, add);
+      for (const server of deps.servers.list()) add(keyOf(refOfObject(server)));
+      return () => {
+        for (const stop of stops) stop();
+        reports[Symbol.dispose]();
+      };
+    },
+  };
+}
+
+function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueue): readonly (() => void)[] {
+  const { servers, policies, identities, keys, namespaces, pods, certificateRequests } = deps;
+  const addAllOf = (namespace: string | undefined): void => {
+    for (const server of servers.list(namespace)) add(keyOf(refOfObject(server)));
+  };
+  const addByLabel = (label: string) => {
+    return (change: Change<KubeObject>): void => {
+      for (const object of [change.before, change.now]) {
+        const name = object?.metadata.labels?.[label];
+        if (name !== undefined) add(`${change.ref.namespace}/${name}`);
+      }
+    };
+  };
+  const children = childKinds.flatMap((kind) => deps.childrenOf(kind)?.subscribe(addByLabel(labels.server)) ?? []);
+  return [
+    ...children,
+    servers.subscribe((change) => {
+      add(keyOf(change.ref));
+      noteServerEdit(reconciler, change);
+      if (
+        change.before?.status?.image !== change.now?.status?.image ||
+        readyCount(change.before) !== readyCount(change.now)
+      ) {
+        addThoseBehind(deps, add);
+      }
+    }),
+    policies.subscribe((change) => {
+      notePolicyEdit(reconciler, servers, change);
+      addAllOf(change.ref.namespace);
+    }),
+    identities.subscribe((change) => {
+      for (const server of serversOf(change)) {
+        noteIdentityEdit(reconciler, server, change);
+        add(server);
+      }
+    }),
+    keys.subscribe(({ ref, before, now }) => {
+      for (const key of [before, now]) if (key !== undefined) add(`${ref.namespace}/${key.spec.serverRef.name}`);
+    }),
+    namespaces?.subscribe((change) => noteLabels(deps, reconciler, change, add)) ?? (() => undefined),
+    pods.subscribe((change) => {
+      addByLabel(labels.server)(change);
+      addByLabel(labels.sidecarOf)(change);
+    }),
+    certificateRequests.subscribe(addByLabel(labels.server)),
+  ];
+}
+
+/** Labels of namespaces give or take consent, on any server. */
+function noteLabels(
+  { servers }: KesServerDeps,
+  reconciler: ServerReconciler,
+  { before, now }: Change<KubeObject>,
+  add: Enqueue,
+): void {
+  if (JSON.stringify(before?.metadata.labels) === JSON.stringify(now?.metadata.labels)) return;
+  for (const server of servers.list()) {
+    const key = keyOf(refOfObject(server));
+    reconciler.memoryOf(key).drops.sawServerEdit();
+    add(key);
+  }
+}
+
+/** Servers whose turn to move to the default image may have come. */
+function addThoseBehind({ servers, serverImage }: KesServerDeps, add: Enqueue): void {
+  for (const server of servers.list()) {
+    if (server.status?.image !== undefined && server.status.image !== serverImage) add(keyOf(refOfObject(server)));
+  }
+}
+
+function readyCount(server: KesServer | undefined): number | undefined {
+  return server?.status?.readyReplicas;
+}
+
+// Removals that follow from an edit or a deletion that was seen are meant; see ObservedDrops.
+
+function noteServerEdit(reconciler: ServerReconciler, { ref, before, now }: Change<KesServer>): void {
+  const isEdit = before !== undefined && now !== undefined && before.metadata.generation !== now.metadata.generation;
+  if (isEdit) reconciler.memoryOf(keyOf(ref)).drops.sawServerEdit();
+}
+
+function notePolicyEdit(reconciler: ServerReconciler, servers: Cache<KesServer>, change: Change<KesPolicy>): void {
+  const { before, ref } = change;
+  if (before === undefined || change.inferred === true) return;
+  for (const server of servers.list(ref.namespace)) {
+    const { drops } = reconciler.memoryOf(keyOf(refOfObject(server)));
+    drops.sawPolicy(ref.name);
+    drops.sawHashes(before.spec.identities);
+  }
+}
+
+function noteIdentityEdit(reconciler: ServerReconciler, server: string, change: Change<KesIdentity>): void {
+  const { before } = change;
+  if (before === undefined || change.inferred === true) return;
+  reconciler.memoryOf(server).drops.sawHashes((before.status?.identities ?? []).map(({ hash }) => hash));
+}
+
+function serversOf({ before, now }: Change<KesIdentity>): ReadonlySet<string> {
+  const refs = [before, now].flatMap((identity) => {
+    if (identity === undefined) return [];
+    const { name, namespace = identity.metadata.namespace } = identity.spec.serverRef;
+    return [`${namespace}/${name}`];
+  });
+  return new Set(refs);
+}
