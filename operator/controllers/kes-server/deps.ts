@@ -21,7 +21,7 @@ export interface KesServerDeps {
   readonly pods: Cache<LivePod>;
   readonly certificateRequests: Cache<LiveCertificateRequest>;
   /** The managed objects of one of the kinds of children; undefined: the kind is not watched. */
-  readonly childrenOf: (resource: Resource) => Cache<KubeObject> | undefined;
+  readonly childrenOf: <T extends KubeObject = KubeObject>(resource: Resource) => Cache<T> | undefined;
   /** Whether the cluster serves a kind; undefined: not known yet. */
   readonly isServed: (resource: Resource) => boolean | undefined;
   readonly board: VerdictBoard;

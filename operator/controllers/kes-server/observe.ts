@@ -2,7 +2,7 @@
 // user's that the spec names, and who owns the replica count).
 import type { KesServer } from "../../api/generated.ts";
 import { fieldManagers } from "../../api/kinds.ts";
-import type { ObjectRef } from "../../kube/object.ts";
+import type { KubeObject, ObjectRef } from "../../kube/object.ts";
 import { childNames } from "./objects/child-names.ts";
 import { certificates, configMaps, deployments, statefulSets } from "./objects/child-kinds.ts";
 import type { ObservedWorkload } from "./objects/observed.ts";
@@ -16,9 +16,13 @@ import type { ServerMemory } from "./memory.ts";
 import { publishedCa } from "./published-ca.ts";
 import type { CertificateView } from "./view.ts";
 
+interface WithManagedFields extends KubeObject {
+  readonly metadata: KubeObject["metadata"] & { readonly managedFields?: unknown };
+}
+
 export function workloadOf(deps: KesServerDeps, server: KesServer): LiveWorkload | undefined {
   const kind = server.spec.workload === "StatefulSet" ? statefulSets : deployments;
-  return deps.childrenOf(kind)?.get(refIn(server, server.metadata.name)) as LiveWorkload | undefined;
+  return deps.childrenOf<LiveWorkload>(kind)?.get(refIn(server, server.metadata.name));
 }
 
 /** @throws ApiError */
@@ -34,9 +38,8 @@ export async function observeWorkload(
   else if (!memory.replicasOwnedElsewhere) {
     // Caches do not keep managedFields.
     const kind = server.spec.workload === "StatefulSet" ? statefulSets : deployments;
-    const whole = await deps.api.get(kind, refIn(server, server.metadata.name), { signal });
-    const { managedFields } = (whole?.metadata ?? {}) as { readonly managedFields?: unknown };
-    memory.replicasOwnedElsewhere = replicasOwnedElsewhere(managedFields, fieldManagers.objects);
+    const whole = await deps.api.get<WithManagedFields>(kind, refIn(server, server.metadata.name), { signal });
+    memory.replicasOwnedElsewhere = replicasOwnedElsewhere(whole?.metadata.managedFields, fieldManagers.objects);
   }
   return { replicas: live.spec?.replicas ?? 1, replicasOwnedElsewhere: memory.replicasOwnedElsewhere };
 }
@@ -63,10 +66,10 @@ export function observeCertificate(deps: KesServerDeps, server: KesServer): Cert
   const { secretName } = server.spec.tls;
   if (secretName !== undefined) return { secretName, certificate: undefined, request: undefined, isOwn: true };
   const names = childNames(server.metadata.name);
-  const certificate = deps.childrenOf(certificates)?.get(refIn(server, names.serverCertificate));
+  const certificate = deps.childrenOf<LiveCertificate>(certificates)?.get(refIn(server, names.serverCertificate));
   return {
     secretName: names.serverTls,
-    certificate: certificate as LiveCertificate | undefined,
+    certificate,
     request: newestRequest(deps, server, names.serverCertificate),
     isOwn: false,
   };
@@ -78,10 +81,10 @@ export async function observeCa(
   server: KesServer,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const published = deps.childrenOf(configMaps)?.get(refIn(server, childNames(server.metadata.name).ca));
+  const published = deps.childrenOf<LiveConfigMap>(configMaps)?.get(refIn(server, childNames(server.metadata.name).ca));
   const { tls } = server.spec;
   const current = tls.secretName === undefined ? issuedCa(deps, server) : [await namedCa(deps, server, signal)];
-  return publishedCa(current, (published as LiveConfigMap | undefined)?.data?.["ca.crt"], deps.now());
+  return publishedCa(current, published?.data?.["ca.crt"], deps.now());
 }
 
 /** What cert-manager says of the certificate's issuer, and the CA of our own making. */

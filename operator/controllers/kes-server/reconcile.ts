@@ -91,7 +91,7 @@ export class ServerReconciler {
   #adoptPublished(server: KesServer, memory: ServerMemory): void {
     if (memory.published !== undefined) return;
     const name = childNames(server.metadata.name).bundle;
-    const found = bundleIn(this.#deps.childrenOf(configMaps)?.get(refIn(server, name)) as LiveConfigMap | undefined);
+    const found = bundleIn(this.#deps.childrenOf<LiveConfigMap>(configMaps)?.get(refIn(server, name)));
     if (found === undefined) return;
     const written = Date.parse(server.status?.bundle?.lastChangeTime ?? "");
     memory.publish(found.bundle, found.revision, Number.isNaN(written) ? this.#deps.now() : written);
