@@ -97,7 +97,7 @@ const table: Readonly<Record<string, Rule>> = {
   "operator/controllers/kes-policy/": { may: controller },
   "operator/controllers/kes-identity/": { may: controller },
   "operator/controllers/kes-key/": { may: controller },
-  "operator/controllers/kes-server/objects/": { may: objects },
+  "operator/controllers/kes-server/objects/": { may: [...objects, "operator/controllers/kes-server/settings.ts"] },
   "operator/controllers/kes-identity/objects/": { may: objects },
   "operator/log.ts": { may: ["pino"] },
   "operator/metrics.ts": { may: ["prom-client"] },

@@ -1,13 +1,13 @@
 // What in the spec of a KesServer works, but perhaps not as its author thinks.
 import type { KesServer, KesServerSpec } from "../../api/generated.ts";
-import type { CheckInput } from "./checks.ts";
 
 export interface SpecWarning {
   readonly reason: string;
   readonly message: string;
 }
 
-export function specWarnings({ server, serviceMonitors }: CheckInput): readonly SpecWarning[] {
+/** `serviceMonitors`: whether the cluster serves them; undefined: not known yet. */
+export function specWarnings(server: KesServer, serviceMonitors: boolean | undefined): readonly SpecWarning[] {
   return [
     ...store(server),
     ...untrustedIdentities(server.spec),
