@@ -18,7 +18,7 @@ import type { Observed } from "./objects/observed.ts";
 import { watchesPolicies } from "./objects/policies-source.ts";
 import { serviceAccount } from "./objects/service-account.ts";
 import { serviceMonitor } from "./objects/service-monitor.ts";
-import { clientService, hasHeadlessService, headlessService } from "./objects/services.ts";
+import { clientService, hasHeadlessService, headlessService } from "./objects/service.ts";
 import { sidecarSnippet } from "./objects/sidecar-snippet.ts";
 import { certManagerOf } from "./objects/tls-files.ts";
 import { volumeClaim } from "./objects/volume-claim.ts";

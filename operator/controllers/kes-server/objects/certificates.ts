@@ -8,7 +8,7 @@ import { certificates, issuers } from "./child-kinds.ts";
 import { childNames } from "./child-names.ts";
 import { child } from "./child.ts";
 import type { PlannedObject } from "./child.ts";
-import { hasHeadlessService } from "./services.ts";
+import { hasHeadlessService } from "./service.ts";
 import type { Observed } from "./observed.ts";
 import { tlsSecretName } from "./tls-files.ts";
 

@@ -9,7 +9,7 @@ import { childNames } from "./child-names.ts";
 import type { Observed } from "./observed.ts";
 import { configFile, apiPort, places } from "./places.ts";
 import { policyVolumes } from "./policies-source.ts";
-import { apiPortName, opsPortName } from "./services.ts";
+import { apiPortName, opsPortName } from "./service.ts";
 import { tlsVolumes } from "./tls-files.ts";
 
 export const containerName = "kes";

@@ -4,7 +4,7 @@ import { child } from "./child.ts";
 import type { Fields, PlannedObject } from "./child.ts";
 import { selectorOf } from "./labels.ts";
 import type { Observed } from "./observed.ts";
-import { apiPortName, opsPortName } from "./services.ts";
+import { apiPortName, opsPortName } from "./service.ts";
 
 const everybodyInTheCluster = [{ namespaceSelector: {} }];
 

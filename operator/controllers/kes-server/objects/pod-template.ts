@@ -8,7 +8,7 @@ import { labelsOf, selectorOf } from "./labels.ts";
 import { volumeOf } from "./mounted-volume.ts";
 import type { Observed } from "./observed.ts";
 import { serviceAccountName } from "./policies-source.ts";
-import { opsPortName } from "./services.ts";
+import { opsPortName } from "./service.ts";
 import { drainSeconds } from "./shutdown.ts";
 import { spreadOf } from "./topology-spread.ts";
 

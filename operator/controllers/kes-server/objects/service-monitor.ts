@@ -4,7 +4,7 @@ import { child } from "./child.ts";
 import type { PlannedObject } from "./child.ts";
 import { selectorOf } from "./labels.ts";
 import type { Observed } from "./observed.ts";
-import { opsPortName } from "./services.ts";
+import { opsPortName } from "./service.ts";
 
 export function serviceMonitor(observed: Observed): PlannedObject {
   const { server } = observed;
