@@ -51,7 +51,7 @@ export type ReflectorEvent =
   /** The API server does not serve the kind. */
   | { readonly type: "missing"; readonly error: ApiError };
 
-const defaults: ReflectorTiming = { first: 800, longest: 30_000, jitter: 1, healthy: 10_000, missing: 60_000 };
+const defaults: ReflectorTiming = { first: 800, longest: 15_000, jitter: 1, healthy: 10_000, missing: 60_000 };
 const pageSize = 500;
 /** Seconds that a watch may last: at least, and how much more at random, so that not all end together. */
 const watchSeconds = { least: 300, more: 300 };
@@ -99,7 +99,7 @@ export class Reflector<T extends KubeObject> {
     }
     for (const object of store.list(namespace === "" ? undefined : namespace)) {
       const ref = refOfObject(object);
-      if (!seen.has(keyOf(ref))) store.remove(ref);
+      if (!seen.has(keyOf(ref))) store.remove(ref, true);
     }
     this.#isInstalled = true;
     this.#missingSince = undefined;
@@ -143,7 +143,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   #take({ type, object }: WatchEvent<T>): void {
-    if (type === "DELETED") this.#options.store.remove(refOfObject(object));
+    if (type === "DELETED") this.#options.store.remove(refOfObject(object), false);
     else if (type !== "BOOKMARK") this.#put(object);
     this.#version = object.metadata.resourceVersion ?? this.#version;
   }
@@ -194,7 +194,7 @@ export class Reflector<T extends KubeObject> {
     this.#missingSince ??= now;
     if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) return await this.#wait(signal);
     this.#isInstalled = false;
-    for (const object of store.list(namespace === "" ? undefined : namespace)) store.remove(refOfObject(object));
+    for (const object of store.list(namespace === "" ? undefined : namespace)) store.remove(refOfObject(object), true);
     tell({ type: "missing", error });
     await pause(clock, this.#timing.missing, signal);
   }

@@ -49,13 +49,14 @@ export class Store<T extends KubeObject> implements Cache<T> {
     this.#tell({ ref, now: object, before });
   }
 
-  remove(ref: ObjectRef): void {
+  /** @param inferred because it is missing in a list, as no event said */
+  remove(ref: ObjectRef, inferred: boolean): void {
     const objects = this.#namespaces.get(ref.namespace);
     const before = objects?.get(ref.name);
     if (objects === undefined || before === undefined) return;
     objects.delete(ref.name);
     if (objects.size === 0) this.#namespaces.delete(ref.namespace);
-    this.#tell({ ref, now: undefined, before });
+    this.#tell({ ref, now: undefined, before, inferred });
   }
 
   #tell(change: Change<T>): void {
