@@ -5,7 +5,6 @@ import { annotations, fieldManagers, kesServers } from "../../api/kinds.ts";
 import type { KesServer, KesServerStatus } from "../../api/generated.ts";
 import { compileBundle } from "../../bundle/compile.ts";
 import type { Compilation } from "../../bundle/compile.ts";
-import type { Judgement } from "../../bundle/verdict.ts";
 import type { NamespaceLabels } from "../../bundle/consent.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
@@ -130,7 +129,8 @@ export class ServerReconciler {
       await this.#children.bring(server, plan, signal);
       return seen;
     } catch (error) {
-      return { ...seen, failure: error, accepted: applyFailed(error) };
+      const failure = error instanceof Error ? error : new Error(String(error));
+      return { ...seen, failure, accepted: { status: "False", reason: "ApplyFailed", message: failure.message } };
     }
   }
 
@@ -271,16 +271,11 @@ interface Seen {
   readonly warnings: ReturnType<typeof checkServer>["warnings"];
   readonly missing: Awaited<ReturnType<typeof missingReferences>>;
   /** What kept the children from being written. */
-  readonly failure?: unknown;
+  readonly failure?: Error;
 }
 
 interface Publishing extends Acting {
   readonly plan: Plan;
-}
-
-function applyFailed(error: unknown): Judgement {
-  const message = error instanceof Error ? error.message : String(error);
-  return { status: "False", reason: "ApplyFailed", message };
 }
 
 function labelsOf(namespaces: readonly KubeObject[]): NamespaceLabels {

@@ -68,6 +68,8 @@ function conditionsOf(view: ServerView): readonly Condition[] {
   }, complete);
 }
 
+const keystoreKinds = ["memory", "fs", "vault", "aws", "keysecure"] as const;
+
 type StoreState = NonNullable<KeystoreStatus["state"]>;
 type StoreAnswer = SyncState["keystore"];
 
@@ -80,14 +82,14 @@ export function storeState(answers: readonly StoreAnswer[]): StoreState | undefi
 }
 
 function keystoreStatus({ server, reports, now }: ServerView): KeystoreStatus {
-  const [type] = Object.keys(server.spec.keystore) as (KeystoreStatus["type"] & string)[];
+  const type = keystoreKinds.find((kind) => server.spec.keystore[kind] !== undefined);
   const before = server.status?.keystore ?? {};
   const answers = reports.flatMap(({ state }) => (state === undefined ? [] : [state.keystore]));
   // Once reached, never Unknown again: see storeWasUsed.
   const state = storeState(answers) ?? before.state ?? "Unknown";
   const isFresh = before.state === state && now - Date.parse(before.lastProbeTime ?? "") < refreshAfter;
   if (isFresh || answers.length === 0) return { ...before, type, state };
-  return { type, state, ...latencyOf(answers), lastProbeTime: timestamp(now) };
+  return { ...(type && { type }), state, ...latencyOf(answers), lastProbeTime: timestamp(now) };
 }
 
 function latencyOf(answers: readonly StoreAnswer[]): Pick<KeystoreStatus, "latencyMs"> {
