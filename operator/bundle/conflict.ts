@@ -17,7 +17,7 @@ export function conflictOf(losses: readonly Loss[]): Judgement {
   const whom = namespace === winner.by.namespace ? `, ${describe(winner.by, winner.standing)}` : "";
   return conflicted(
     "IdentityAlreadyAssigned",
-    `${subject} has another policy by a claim that goes first${whom}. ${remedy[claim.standing]}`,
+    `${subject} has another policy by a claim that takes precedence${whom}. ${remedy[claim.standing]}`,
   );
 }
 

@@ -73,7 +73,7 @@ const allowsNothing: Judgement = { ...accepted, message: "it allows nothing: add
 
 const namespacesUnknown = refused(
   "NamespacesUnknown",
-  "the rules are in force, but no KesIdentity of another namespace gets them: this operator may not read the labels of namespaces. Use allowedNamespaces.from: Names, or let it list namespaces",
+  "the rules are in force, but no KesIdentity gets them: this operator may not read the labels of namespaces. Use allowedNamespaces.from: Names, or let it list namespaces",
 );
 
 const invalidName = refused(
