@@ -19,6 +19,7 @@ const backEnd = [
   "sidecar/keystore/until-aborted.ts",
   "sidecar/keystore/trust-roots.ts",
   "sidecar/keystore/network-cause.ts",
+  "sidecar/keystore/credential.ts",
   "sidecar/errors.ts",
   "sidecar/secret.ts",
   "sidecar/contract/",

@@ -113,9 +113,10 @@ export class StoreContact implements AsyncDisposable {
   }
 }
 
-// What time can heal. Everything else (a wrong wrapping key, a missing directory) needs a person.
+// What time can heal, a credential's file that is mounted late included. Everything else (a wrong wrapping key, a missing
+// directory) needs a person.
 function isPassing(error: unknown): boolean {
-  return isKesError(error, "StoreUnreachable", "StoreFailed");
+  return isKesError(error, "StoreUnreachable", "StoreFailed", "FileUnreadable");
 }
 
 /** Reads the keys into the cache; a failure is a log line, since every key is still read when it is asked for. */
