@@ -48,7 +48,9 @@ test("secrets may come from the environment", () => {
 });
 
 test("secrets may come from files, which are read when they are used", () => {
-  const { login } = vault(`endpoint: "vault:8200", approle: {id: "\${file:/run/id}", secret: "\${file: /run/secret }"}`);
+  const { login } = vault(
+    `endpoint: "vault:8200", approle: {id: "\${file:/run/id}", secret: "\${file: /run/secret }"}`,
+  );
   assert.ok(login.method === "approle");
   assert.deepEqual([login.id, login.secret], [{ file: "/run/id" }, { file: "/run/secret" }]);
 });
