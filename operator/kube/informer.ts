@@ -16,7 +16,7 @@ export interface InformerOptions<T extends KubeObject> {
   /** Empty: all, or a cluster-scoped kind. */
   readonly namespaces: readonly string[];
   readonly labelSelector?: string;
-  /** Whether the cluster may do without the kind: then it counts as synced while it is not installed. */
+  /** Whether the cluster may do without the kind, or the operator without the right to it: then it is synced all the same. */
   readonly isOptional?: boolean;
   /** Drops what nobody needs before an object is kept; must not throw. */
   readonly trim?: (object: T) => T;
@@ -109,21 +109,10 @@ export class Informer<T extends KubeObject> implements OptionalCache<T>, AsyncDi
   }
 
   #reflectorFor(part: Part): Reflector<T> {
-    const { api, resource, labelSelector, trim, timing, clock = systemClock, random = Math.random } = this.#options;
+    const { isOptional = false, clock = systemClock, random = Math.random, ...options } = this.#options;
     const tell = (event: ReflectorEvent): void => this.#heard(part, event);
     const { namespace } = part;
-    return new Reflector({
-      api,
-      resource,
-      namespace,
-      labelSelector,
-      store: this.#store,
-      trim,
-      clock,
-      random,
-      timing,
-      tell,
-    });
+    return new Reflector({ ...options, namespace, store: this.#store, isOptional, clock, random, tell });
   }
 
   #heard(part: Part, event: ReflectorEvent): void {

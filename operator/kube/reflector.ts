@@ -21,6 +21,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly namespace: string;
   readonly labelSelector?: string | undefined;
   readonly store: Store<T>;
+  /** Whether the operator may have been installed without the right to see it: it then counts as not installed. */
+  readonly isOptional: boolean;
   /** Drops what nobody needs before an object is kept; must not throw. */
   readonly trim?: ((object: T) => T) | undefined;
   readonly clock: Clock;
@@ -163,7 +165,8 @@ export class Reflector<T extends KubeObject> {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     if (!(error instanceof ApiError)) return await this.#fail(error, signal);
     if (error.isExpired) return await this.#expire(signal);
-    if (error.isNotFound) return await this.#miss(error, signal);
+    const isOutOfReach = error.isForbidden && this.#options.isOptional;
+    if (error.isNotFound || isOutOfReach) return await this.#miss(error, signal);
     // A quiet watch was no failure, and the next one shows whether the server is there.
     if (error.cause instanceof SilenceError) return this.#options.tell({ type: "silent" });
     const isAnswered = error.status !== undefined && error.status !== 429;
