@@ -61,6 +61,17 @@ test("a changed Secret reaches the servers that run", async () => {
   );
 });
 
+test("a deleted Deployment ends its servers, and its Service has no address any more", async () => {
+  const ended = Promise.all(node.pods(namespace).map(async (pod) => pod.container().process?.ended));
+  await kubectl(cluster, ["-n", namespace, "delete", "deployment/kes", "--cascade=foreground", "--timeout=60s"]);
+  assert.deepEqual(await ended, [0, 0]);
+  await until(async () => (await cluster.api.get(`/api/v1/namespaces/${namespace}/pods`)).items.length === 0);
+  await until(async () => {
+    const outcome: unknown = await ask("/v1/status").catch((error: unknown) => error);
+    return outcome instanceof Error && "code" in outcome && outcome.code === "ENOTFOUND";
+  });
+});
+
 async function until(isTrue: () => Promise<boolean>, milliseconds = 30_000): Promise<void> {
   const deadline = Date.now() + milliseconds;
   while (!(await isTrue())) {
