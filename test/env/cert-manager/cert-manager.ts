@@ -78,5 +78,6 @@ async function isIssued({ api }: Kubernetes): Promise<boolean> {
 async function removeOrder({ api }: Kubernetes): Promise<void> {
   await api.delete(`${group}/certificates/readiness`);
   await api.delete(`${group}/issuers/readiness`);
+  await api.delete(`${group}/certificaterequests`);
   await api.delete(`/api/v1/namespaces/${namespace}/secrets/readiness`);
 }

@@ -1,30 +1,21 @@
 // The life of one pod: an address, volumes, init containers one after the other (those with `restartPolicy: Always` stay as
 // sidecars), containers, and the end; reported to the API as the kubelet does, and again when the API did not hear it.
 import type { V1Container, V1Pod } from "@kubernetes/client-node";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiRefusal } from "../../env/kubernetes/api-client.ts";
-import type { ApiClient } from "../../env/kubernetes/api-client.ts";
-import { ContainerProcess } from "./container-process.ts";
-import { ContainerRunner, now, WaitingError } from "./container-runner.ts";
-import type { Variables } from "./container-environment.ts";
-import { containerVariables, expand } from "./container-environment.ts";
+import { launchContainer } from "./container-launch.ts";
+import type { LaunchContext } from "./container-launch.ts";
+import { ContainerRunner, now } from "./container-runner.ts";
 import { conditionsIn, podStatus } from "./pod-status.ts";
 import type { Condition } from "./pod-status.ts";
 import { PodVolumes } from "./pod-volumes.ts";
 import type { VolumeRefresh } from "./pod-volumes.ts";
-import type { Mount } from "./private-mounts.ts";
 
-export interface PodContext {
-  readonly api: ApiClient;
-  /** The program and first arguments of an image, if it is known. */
-  readonly commandOf: (image: string) => readonly string[] | undefined;
-  readonly variables: Variables;
+export interface PodContext extends LaunchContext {
   readonly takeAddress: () => string;
   readonly giveBackAddress: (address: string) => void;
   readonly folder: string;
-  readonly logFile: (pod: V1Pod, container: string) => string;
   readonly refresh: VolumeRefresh;
   /** Milliseconds before the first restart of a container. */
   readonly backOff: number;
@@ -49,6 +40,7 @@ export class PodRunner {
   #conditions: readonly Condition[] = [];
   #reporting: Promise<void> = Promise.resolve();
   #isReportDue = false;
+  #isReleased = false;
   #end: Promise<void> | undefined;
   readonly #warnings = new Set<string>();
 
@@ -189,6 +181,9 @@ export class PodRunner {
   }
 
   #release(): void {
+    // An address that was given back may be another pod's by now.
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#volumes[Symbol.dispose]();
     this.#context.giveBackAddress(this.#address);
   }
@@ -198,44 +193,17 @@ export class PodRunner {
       container,
       restart,
       address: this.#address,
-      launch: () => this.#launch(container),
+      launch: () =>
+        launchContainer(container, {
+          ...this.#context,
+          pod: this.#pod,
+          address: this.#address,
+          volumes: this.#volumes,
+        }),
       onChange: () => this.#report(),
       grace: 1000 * (this.#pod.spec?.terminationGracePeriodSeconds ?? 30),
       backOff: this.#context.backOff,
       waitsFor: this.#pod.spec?.initContainers?.length ? "PodInitializing" : "ContainerCreating",
-    });
-  }
-
-  async #launch(container: V1Container): Promise<ContainerProcess> {
-    const image = this.#context.commandOf(container.image ?? "");
-    if (image === undefined) throw new WaitingError("ErrImagePull", `image ${container.image} is not known here`);
-    const variables = await this.#variables(container);
-    const written = [...(container.command ?? []), ...(container.args ?? [])].map((part) => expand(part, variables));
-    return new ContainerProcess({
-      command: container.command ? written : [...image, ...written],
-      variables,
-      mounts: this.#mounts(container),
-      workingDirectory: container.workingDir ?? "/",
-      logFile: this.#context.logFile(this.#pod, container.name),
-    });
-  }
-
-  async #variables(container: V1Container): Promise<Variables> {
-    const { api, variables } = this.#context;
-    const pod = this.#pod;
-    const given = { ...variables, HOSTNAME: pod.metadata?.name ?? "", POD_LISTEN_ADDRESS: this.#address };
-    try {
-      return await containerVariables(container, { api, pod, address: this.#address }, given);
-    } catch (error) {
-      throw new WaitingError("CreateContainerConfigError", error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  #mounts(container: V1Container): readonly Mount[] {
-    return (container.volumeMounts ?? []).map(({ name, mountPath, subPath, readOnly }) => {
-      const folder = join(this.#volumes.folderOf(name), subPath ?? "");
-      if (subPath !== undefined && !this.#volumes.isReadOnly(name)) mkdirSync(folder, { recursive: true });
-      return { folder, path: mountPath, readOnly: readOnly === true || this.#volumes.isReadOnly(name) };
     });
   }
 
