@@ -14,7 +14,8 @@ API group \`kes-operator.io\`, version \`v1alpha1\`; every kind lives in a names
 object unless the meaning says what an absent field does. Durations are written as \`30s\`, \`5m\`, \`2160h\` or \`1h30m\`; days are not.
 
 Not here, because the server does not serve them yet, and a field without effect is worse than none: the key stores Google Cloud,
-Azure, Fortanix and Entrust, keys that never leave Vault's transit engine, and a server name of its own for the connection to Vault.`;
+Azure, Fortanix and Entrust, keys that never leave Vault's transit engine, a server name of its own for the connection to Vault,
+and another lowest version of TLS than 1.2.`;
 
 interface Row {
   readonly path: string;

@@ -172,13 +172,11 @@ export interface KesServerTls {
   /** Name of a Secret with the certificate (`tls.crt`) and its key (`tls.key`), or with `public.crt` and `private.key`. Somebody else renews it. */
   readonly secretName?: string | undefined;
   /** The CA certificates that clients verify this server with, where they are not those of cert-manager. They are published to clients. */
-  readonly caBundle?: CertificateSource | undefined;
+  readonly caBundle?: PublishedCertificates | undefined;
   /** RequestIdentity: any client certificate identifies its owner by its public key, whoever issued it. VerifyChain: it must also be valid and issued by clientCA. */
   readonly clientAuth: "RequestIdentity" | "VerifyChain";
   /** CA certificates that client certificates are verified with. */
   readonly clientCA?: CertificateSource | undefined;
-  /** The lowest version of TLS that is accepted. */
-  readonly minVersion: "TLS12" | "TLS13";
   /** TLS proxies in front of this server that forward the certificates of their clients. */
   readonly proxy?: KesServerTlsProxy | undefined;
 }
@@ -222,6 +220,14 @@ export interface ServerPrivateKey {
 }
 
 /** The CA certificates that clients verify this server with, where they are not those of cert-manager. They are published to clients. */
+export interface PublishedCertificates {
+  /** Name of a ConfigMap, in the namespace of this object. */
+  readonly configMapName: string;
+  /** Which entry of it holds the PEM certificates. */
+  readonly key: string;
+}
+
+/** CA certificates that client certificates are verified with. */
 export interface CertificateSource {
   /** Name of a ConfigMap, in the namespace of this object. */
   readonly configMapName?: string | undefined;
@@ -278,7 +284,7 @@ export interface FsKeystore {
   readonly volumeClaim?: FsVolumeClaim | undefined;
   /** Directory of the keys inside the container. */
   readonly path: string;
-  /** Whether an empty directory may be taken into use. Absent: yes with volumeClaim, no with existingClaim, so that a wrong volume never looks like a new store. */
+  /** Whether an empty directory may be taken into use. Absent: with volumeClaim yes, until the server has used it once, with existingClaim no, so that a wrong volume never looks like a new store. */
   readonly init?: boolean | undefined;
   /** Seals every key file with a wrapping key. Whoever loses the wrapping key loses every key. */
   readonly encryption?: FsEncryption | undefined;

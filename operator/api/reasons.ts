@@ -1,41 +1,6 @@
-// Every reason a condition can have, by kind, with what to tell people: for a status that is not as it should be, what to
-// do about it. Controllers put what they found in front of it: "no KesPolicy "minio" in kes-system; make it, or …".
-
-/** Conditions of KesServer. */
-export const serverReasons = {
-  Pending: "not looked at yet",
-  Ready: "the server can be used",
-  Accepted: "the specification is in order",
-  InvalidSpec: "correct the field that the message names",
-  RefNotFound: "make the object that the message names, or correct the name",
-  CertManagerNotInstalled: "install cert-manager, or set spec.tls.secretName",
-  APINotInstalled: "install what serves the API that the message names, or switch the feature off",
-  Issued: "the certificate is valid",
-  Issuing:
-    "wait until cert-manager has issued the certificate; if it takes long, look at `kubectl describe certificate`",
-  IssuerNotReady: "make the issuer, or have it become ready: `kubectl describe issuer` says what is missing",
-  Expired: "renew the certificate; `kubectl describe certificate` says why it was not",
-  ExternallyManaged: "somebody else renews the certificate of spec.tls.secretName",
-  Available: "at least one pod is ready",
-  NoReadyReplicas: "look at the pods: `kubectl describe pod` and `kubectl logs` say why they are not ready",
-  ProgressDeadlineExceeded: "the new pods do not become ready: look at their log, or undo the last edit",
-  ScaledToZero: "raise spec.replicas",
-  SidecarMode: "the servers run in pods of your own",
-  Reachable: "every pod reaches the key store",
-  Unreachable: "check the key store and the way to it; pods serve from their cache as spec.cache.expiry.offline allows",
-  AuthFailed: "check the credentials of the key store and the rights that go with them",
-  CredentialsMissing: "make the Secret entry that the message names; pods pick it up without a restart",
-  NotProbed: "wait until a pod has been asked for its key store",
-  AllReplicasInSync: "every ready pod has the current policies",
-  Propagating: "wait until every pod has confirmed the policies",
-  PropagationTimeout: "look at the log of the pods that have not confirmed; they serve with the policies they had",
-  BundleTooLarge: "make fewer identities per server, or shorter policies; servers keep the policies they have",
-  RevocationHeld: "if so many identities are to lose access, wait 30 s or set propagation.revocationBrake: false",
-  PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
-  NoPods: "wait until a pod is ready",
-  NoConflict: "no identity is claimed twice",
-  IdentityAlreadyAssigned: "give each identity one policy; the first claim counts until then",
-} as const;
+// The reasons that conditions of policies, identities and keys can have, with what to tell people: for a status that is not
+// as it should be, what to do about it. Controllers put what they found in front of it: "no KesPolicy "minio" in kes-system;
+// make it, or …". Those of a KesServer stand where they are judged, since what to do depends on what was found.
 
 /** Conditions of KesPolicy and of its bindings. */
 export const policyReasons = {

@@ -12,7 +12,7 @@ import {
   setCondition,
 } from "../../operator/api/conditions.ts";
 import type { Finding } from "../../operator/api/conditions.ts";
-import { identityReasons, keyReasons, policyReasons, serverReasons } from "../../operator/api/reasons.ts";
+import { identityReasons, keyReasons, policyReasons } from "../../operator/api/reasons.ts";
 
 const start = Date.UTC(2026, 10, 21, 10, 0, 0, 789);
 const finding = (change: Partial<Finding> = {}): Finding => {
@@ -78,7 +78,7 @@ test("isTrue is about True alone", () => {
 });
 
 test("reasons are ones that the API server takes, each with a sentence", () => {
-  for (const table of [serverReasons, policyReasons, identityReasons, keyReasons]) {
+  for (const table of [policyReasons, identityReasons, keyReasons]) {
     for (const [reason, sentence] of Object.entries(table)) {
       assert.match(reason, /^[A-Z][A-Za-z]+$/);
       assert.match(sentence, /^[a-z`].{10,}[^.]$/);

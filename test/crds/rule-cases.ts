@@ -163,7 +163,6 @@ const certificates: readonly RuleCase[] = [
     ];
   }),
   ...[
-    ["spec.tls.caBundle", (value: Spec): Spec => server({ tls: { caBundle: value } })] as const,
     ["spec.tls.clientCA", (value: Spec): Spec => server({ tls: { clientCA: value } })] as const,
     ["spec.keystore.vault.tls.ca", (value: Spec): Spec => vault({ tls: { ca: value } })] as const,
     ["spec.keystore.keysecure.ca", (value: Spec): Spec => keysecure({ ca: value })] as const,
@@ -316,6 +315,8 @@ export const schemaCases: readonly (readonly [plural: Plural, wrong: Spec])[] = 
   ["kesservers", {}],
   ["kesservers", server({ replicas: 101 })],
   ["kesservers", server({ mode: "Daemon" })],
+  ["kesservers", server({ tls: { caBundle: { secretName: "ca" } } })],
+  ["kesservers", server({ tls: { minVersion: "TLS13" } })],
   ["kesservers", server({ image: { digest: "sha256:00" } })],
   ...["1d", "5", "-5s", "1h 30m", "", "9999999h"].map(
     (any) => ["kesservers", server({ cache: { expiry: { any } } })] as const,

@@ -170,7 +170,7 @@ suite("defaults, as they are stored", () => {
       mode: "Service",
       workload: "Deployment",
       serviceAccount: { create: true },
-      tls: { clientAuth: "RequestIdentity", minVersion: "TLS12" },
+      tls: { clientAuth: "RequestIdentity" },
       keystore: { memory: {} },
       allowKeystoreChange: false,
       store: {
