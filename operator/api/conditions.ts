@@ -13,7 +13,7 @@ export const serverConditions = [
 ] as const;
 export const policyConditions = ["Ready", "Accepted"] as const;
 /** Of each entry of a policy's status.bindings. */
-export const bindingConditions = ["Accepted", "Programmed"] as const;
+export const bindingConditions = ["Accepted", "Programmed", "Conflicted"] as const;
 export const identityConditions = ["Ready", "Accepted", "Issued", "Programmed", "Conflicted"] as const;
 export const keyConditions = ["Ready", "KeyMissing", "KeyChanged"] as const;
 

@@ -831,7 +831,7 @@ export interface PolicyBinding {
   readonly observedGeneration?: number | undefined;
   /** Number of identities that have the policy there. */
   readonly identities?: number | undefined;
-  /** Accepted: the policy is in the server's bundle. Programmed: every ready pod enforces it. */
+  /** Accepted: the policy is in the server's bundle. Programmed: every ready pod enforces it. Conflicted: an identity of spec.identities is somebody else's. */
   readonly conditions?: readonly Condition[] | undefined;
 }
 

@@ -18,6 +18,10 @@ export const policyReasons = {
   RevocationHeld: "the server's update is held back: see the KesServer",
   PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
   NoPods: "wait until a pod of the server is ready",
+  NoConflict: "nobody else claims the identities of the policy",
+  IdentityAlreadyAssigned:
+    "an identity of spec.identities has another policy by an earlier claim: remove one of the two claims",
+  ReservedIdentity: "remove the identity from spec.identities: it is the server's admin or one of its proxies",
 } as const;
 
 /** Conditions of KesIdentity. */
