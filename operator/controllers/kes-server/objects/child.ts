@@ -56,7 +56,7 @@ function ownerOf({ server }: Observed): OwnerReference {
 }
 
 /** Without the members that are undefined, and with the others in order: equal content is equal bytes. */
-export function settled(fields: Fields): Fields {
+function settled(fields: Fields): Fields {
   const members = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(members.toSorted(([a], [b]) => byBytes(a, b)).map(([name, value]) => [name, plain(value)]));
 }

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { keyOf, refOfObject } from "../../../kube/object.ts";
 import { configMaps } from "./child-kinds.ts";
 import { childNames } from "./child-names.ts";
-import { checksumOf, child, settled } from "./child.ts";
+import { checksumOf, child } from "./child.ts";
 import type { PlannedObject } from "./child.ts";
 import type { Observed } from "./observed.ts";
 import { configFile } from "./places.ts";
@@ -11,7 +11,7 @@ import { fixedSettings, serverConfig } from "./server-config.ts";
 
 export function configMap(observed: Observed): PlannedObject {
   const { server } = observed;
-  const text = stringify(settled(serverConfig(observed)), { lineWidth: 0, aliasDuplicateObjects: false });
+  const text = stringify(serverConfig(observed), { lineWidth: 0, aliasDuplicateObjects: false });
   const owner = keyOf(refOfObject(server));
   const note = `# Made from KesServer ${owner}; edits are undone. Its settings: docs/configuration.md\n`;
   return child(observed, configMaps, {

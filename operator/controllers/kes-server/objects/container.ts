@@ -1,5 +1,6 @@
 // The server's container, the same in a pod of the operator's and beside MinIO. It fulfils the restricted Pod Security
 // Standard, runs as whatever user the image or the platform says, and writes nowhere but to its key store.
+import type { Resources } from "../../../api/generated.ts";
 import type { Fields } from "./child.ts";
 import { keystoreParts } from "./keystore.ts";
 import type { StoreView } from "./keystore.ts";
@@ -9,6 +10,7 @@ import { childNames } from "./child-names.ts";
 import type { Observed } from "./observed.ts";
 import { configFile, apiPort, places } from "./places.ts";
 import { policyVolumes } from "./policies-source.ts";
+import { canonicalQuantity } from "./quantity.ts";
 import { apiPortName, opsPortName } from "./service.ts";
 import { tlsVolumes } from "./tls-files.ts";
 
@@ -26,10 +28,20 @@ export function serverContainer(observed: Observed): Fields {
     args: ["server", `--config=${places.config}/${configFile}`, "--quiet"],
     ...(variables.length === 0 ? {} : { env: variables }),
     envFrom: spec.envFrom,
-    resources: spec.resources,
+    resources: resourcesOf(spec.resources),
     securityContext: spec.securityContext ?? restricted,
     volumeMounts: [...serverVolumes(observed).map(mountOf), ...(spec.extraVolumeMounts ?? [])],
   };
+}
+
+function resourcesOf({ requests = {}, limits = {} }: Resources): Fields {
+  return { requests: amounts(requests), limits: amounts(limits) };
+}
+
+function amounts(quantities: Readonly<Record<string, number | string>>): Fields | undefined {
+  const entries = Object.entries(quantities);
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(entries.map(([name, quantity]) => [name, canonicalQuantity(quantity)]));
 }
 
 export function serverVolumes(observed: StoreView): readonly MountedVolume[] {

@@ -40,7 +40,7 @@ export function headlessService(observed: Observed): PlannedObject {
   return child(observed, services, {
     name: childNames(metadata.name).headless,
     labels,
-    body: { spec: { clusterIP: "None", selector, ports, publishNotReadyAddresses: false, ipFamilyPolicy } },
+    body: { spec: { clusterIP: "None", selector, ports, ipFamilyPolicy } },
   });
 }
 

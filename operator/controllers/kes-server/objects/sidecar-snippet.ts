@@ -5,7 +5,7 @@ import { labels } from "../../../api/kinds.ts";
 import { keyOf, refOfObject } from "../../../kube/object.ts";
 import { configMaps } from "./child-kinds.ts";
 import { childNames } from "./child-names.ts";
-import { child, settled } from "./child.ts";
+import { child } from "./child.ts";
 import type { Fields, PlannedObject } from "./child.ts";
 import { opsPortOf, probesAt, serverContainer, serverVolumes } from "./container.ts";
 import { endpointsOf } from "./endpoint.ts";
@@ -57,5 +57,5 @@ function text(observed: Observed, how: string, content: Fields): string {
     `MinIO finds the server at MINIO_KMS_KES_ENDPOINT=${endpointsOf(server, fallbackEndpoint)}`,
   ];
   const head = comments.map((line) => `# ${line}\n`).join("");
-  return head + stringify(settled(content), { lineWidth: 0, aliasDuplicateObjects: false });
+  return head + stringify(content, { lineWidth: 0, aliasDuplicateObjects: false });
 }

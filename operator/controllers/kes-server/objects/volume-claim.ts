@@ -6,12 +6,13 @@ import { childNames } from "./child-names.ts";
 import { child } from "./child.ts";
 import type { PlannedObject } from "./child.ts";
 import type { Observed } from "./observed.ts";
+import { canonicalQuantity } from "./quantity.ts";
 
 export function volumeClaim(observed: Observed, claim: FsVolumeClaim): PlannedObject {
   const { accessModes, size, storageClassName, reclaimPolicy } = claim;
   return child(observed, volumeClaims, {
     name: childNames(observed.server.metadata.name).volumeClaim,
     owned: reclaimPolicy === "Delete",
-    body: { spec: { accessModes, storageClassName, resources: { requests: { storage: size } } } },
+    body: { spec: { accessModes, storageClassName, resources: { requests: { storage: canonicalQuantity(size) } } } },
   });
 }
