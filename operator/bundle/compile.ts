@@ -115,10 +115,11 @@ function judgeAll({
 }: Findings): Pick<Verdicts, "policies" | "identities"> {
   const losses = Map.groupBy(assignment.losses, ({ claim }) => claim.by);
   const holders = Map.groupBy(bundle.identities.values(), (policy) => policy);
-  const policies = [...selected].map(([name, { object, accepted, notes }]): [string, PolicyVerdict] => {
+  const policies = [...selected].map(([name, { object, rules, accepted, notes }]): [string, PolicyVerdict] => {
     const conflicted = conflictOf(losses.get(object.metadata) ?? []);
     const generation = object.metadata.generation ?? 0;
-    return [name, { generation, accepted, conflicted, identities: holders.get(name)?.length ?? 0, notes }];
+    const identities = holders.get(name)?.length ?? 0;
+    return [name, { generation, accepted, isInForce: rules !== undefined, conflicted, identities, notes }];
   });
   const identities = petitions.map(({ identity, hashes, ...petition }): [string, IdentityVerdict] => {
     const { namespace, name, generation = 0 } = identity.metadata;

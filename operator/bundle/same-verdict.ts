@@ -7,7 +7,7 @@ export function sameJudgement(a: Judgement | undefined, b: Judgement | undefined
 }
 
 export function samePolicyVerdict(a: PolicyVerdict, b: PolicyVerdict): boolean {
-  if (a.generation !== b.generation || a.identities !== b.identities) return false;
+  if (a.generation !== b.generation || a.identities !== b.identities || a.isInForce !== b.isInForce) return false;
   if (a.notes.length !== b.notes.length || a.notes.some((note, at) => note !== b.notes[at])) return false;
   return sameJudgement(a.accepted, b.accepted) && sameJudgement(a.conflicted, b.conflicted);
 }

@@ -14,6 +14,8 @@ export interface PolicyVerdict {
   /** metadata.generation of what was judged. */
   readonly generation: number;
   readonly accepted: Judgement;
+  /** Whether its rules are in the bundle. A policy may be in force and not be accepted in every respect. */
+  readonly isInForce: boolean;
   /** True: a hash of spec.identities is somebody else's by a claim that goes first. */
   readonly conflicted: Judgement;
   /** How many hashes hold the policy in the bundle. */
