@@ -34,6 +34,7 @@ const controller = [
   "operator/kube/",
   "operator/runtime/",
   "operator/bundle/",
+  "operator/controllers/status-writer.ts",
   "operator/log.ts",
   "operator/metrics.ts",
   "sidecar/contract/",
@@ -102,7 +103,7 @@ const table: Readonly<Record<string, Rule>> = {
   "operator/controllers/kes-identity/objects/": { may: objects },
   "operator/log.ts": { may: ["pino"] },
   "operator/metrics.ts": { may: ["prom-client"] },
-  "operator/config.ts": { may: ["zod"] },
+  "operator/config.ts": { may: ["zod", "operator/log.ts"] },
   "operator/": { may: ["operator/"] },
   "crds/": { may: ["yaml"] },
 };
