@@ -1,15 +1,15 @@
 // One visit to a KesServer: compile what is declared, publish it, bring the children to the plan, tell the board and write the
 // status. Level-triggered: it looks at everything and assumes nothing about why it was called. Policies go first, since a
 // revocation must not wait for a Deployment.
-import { annotations, fieldManagers, kesServers } from "../../api/kinds.ts";
+import { annotations, kesServers } from "../../api/kinds.ts";
 import type { KesServer, KesServerStatus } from "../../api/generated.ts";
 import { compileBundle } from "../../bundle/compile.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { NamespaceLabels } from "../../bundle/consent.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
-import { carries } from "../../runtime/carries.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
+import { isOfInstance, StatusWriter } from "../status-writer.ts";
 import { checkServer } from "./checks.ts";
 import { Children } from "./children.ts";
 import type { KesServerDeps } from "./deps.ts";
@@ -36,17 +36,22 @@ import type { ServerView } from "./view.ts";
 const safetyInterval = 10 * 60_000;
 /** While something that the spec names is missing, which no watch tells of. */
 const missingInterval = 5000;
+/** The cache was behind: what it lacks is on its way. */
+const staleInterval = 100;
 
 export class ServerReconciler {
   readonly #deps: KesServerDeps;
   readonly #reports: PodReports;
   readonly #children: Children;
+  readonly #writer: StatusWriter;
   readonly #memories = new Map<string, ServerMemory>();
 
   constructor(deps: KesServerDeps, reports: PodReports) {
     this.#deps = deps;
     this.#reports = reports;
     this.#children = new Children({ api: deps.api, cacheOf: deps.childrenOf });
+    const { api, events, instanceId } = deps;
+    this.#writer = new StatusWriter({ api, events, instanceId, resource: kesServers });
   }
 
   memoryOf(key: string): ServerMemory {
@@ -59,7 +64,7 @@ export class ServerReconciler {
   async visit(key: string, signal: AbortSignal): Promise<Outcome> {
     const server = this.#deps.servers.get(refOf(key));
     if (server === undefined || server.metadata.deletionTimestamp !== undefined) return this.#forget(key);
-    if ((server.metadata.annotations?.[annotations.instance] ?? "") !== this.#deps.instanceId) return this.#forget(key);
+    if (!this.#writer.isOurs(server)) return this.#forget(key);
     const memory = this.memoryOf(key);
     this.#adoptPublished(server, memory);
     const compilation = this.#compile(server, memory);
@@ -70,10 +75,11 @@ export class ServerReconciler {
       : await this.#act(server, memory, compilation, { decision, signal });
     const view = this.#viewOf(server, memory, compilation, { decision, seen });
     this.#deps.board.publish(key, reportOf(view, memory, compilation));
-    if (isPaused) this.#tellOnce(server, memory, "Paused", "paused: nothing is written until the annotation is gone");
-    else await this.#writeStatus(server, statusOf(view), signal);
+    const status = statusOf(view);
+    const written = await this.#writer.write(server, status, signal);
+    if (written === "written") this.#tellReady(server, status);
     if (seen.failure !== undefined) throw seen.failure;
-    return { after: this.#nextVisit(decision, compilation, seen) };
+    return { after: written === "stale" ? staleInterval : this.#nextVisit(decision, compilation, seen) };
   }
 
   #forget(key: string): Outcome {
@@ -83,6 +89,7 @@ export class ServerReconciler {
     this.#reports.forget(key);
     this.#children.forget(namespace, name);
     this.#memories.delete(key);
+    this.#writer.forget(key);
     return {};
   }
 
@@ -99,9 +106,7 @@ export class ServerReconciler {
   #compile(server: KesServer, memory: ServerMemory): Compilation {
     const { policies, identities, keys, namespaces, now, instanceId } = this.#deps;
     const { namespace, name } = server.metadata;
-    const isOurs = ({ metadata }: KubeObject): boolean => {
-      return (metadata.annotations?.[annotations.instance] ?? "") === instanceId;
-    };
+    const isOurs = (object: KubeObject): boolean => isOfInstance(object, instanceId);
     return compileBundle({
       server,
       policies: policies.list(namespace).filter(isOurs),
@@ -215,20 +220,8 @@ export class ServerReconciler {
     };
   }
 
-  async #writeStatus(server: KesServer, status: KesServerStatus, signal: AbortSignal): Promise<void> {
-    const { apiVersion, kind, metadata, status: before = {} } = server;
-    if (carries(before, status) && carries(status, before)) return;
-    const ref = { name: metadata.name, namespace: metadata.namespace ?? "" };
-    const intent = { apiVersion, kind, metadata: ref, status };
-    await this.#deps.api.apply(kesServers, intent, {
-      signal,
-      fieldManager: fieldManagers.status,
-      subresource: "status",
-    });
-    if (isTrue(before.conditions, "Ready") !== isTrue(status.conditions, "Ready")) this.#tellReady(server, status);
-  }
-
   #tellReady(server: KesServer, { conditions, endpoint = "" }: KesServerStatus): void {
+    if (isTrue(server.status?.conditions, "Ready") === isTrue(conditions, "Ready")) return;
     const ready = findCondition(conditions, "Ready");
     const told =
       ready?.status === "True"
@@ -241,8 +234,7 @@ export class ServerReconciler {
     const id = `${reason} ${message}`;
     if (memory.told.has(id)) return;
     memory.told.add(id);
-    const type = reason === "Paused" ? "Normal" : "Warning";
-    this.#deps.events.record({ regarding: server, type, reason, action: "Reconcile", message });
+    this.#deps.events.record({ regarding: server, type: "Warning", reason, action: "Reconcile", message });
   }
 
   #nextVisit(decision: Decision, { nextChange }: Compilation, { missing }: Seen): number {
