@@ -63,7 +63,7 @@ describe("the pod", () => {
     assert.deepEqual(spec.containers[0].securityContext, { runAsNonRoot: true });
   });
 
-  test("waits for policies, certificate and client CA, but not for credentials", () => {
+  test("waits for policies and for cert-manager's certificate, and for nothing of the user's", () => {
     const spec = {
       tls: { clientAuth: "VerifyChain", clientCA: { configMapName: "clients", key: "roots.pem" } },
       keystore: {
@@ -76,12 +76,15 @@ describe("the pod", () => {
     };
     assert.deepEqual(volume(spec, "kes-bundle"), { name: "kes-bundle", configMap: { name: "kes-bundle" } });
     assert.deepEqual(volume(spec, "kes-tls"), { name: "kes-tls", secret: { secretName: "kes-server-tls" } });
-    const ca = { name: "clients", items: [{ key: "roots.pem", path: "ca.crt" }] };
+    const own = volume({ tls: { secretName: "mine" } }, "kes-tls");
+    assert.deepEqual(own, { name: "kes-tls", secret: { secretName: "mine", optional: true } });
+    const ca = { name: "clients", items: [{ key: "roots.pem", path: "ca.crt" }], optional: true };
     assert.deepEqual(volume(spec, "kes-client-ca"), { name: "kes-client-ca", configMap: ca });
     assert.equal(volume(spec, "kes-keystore-ca").secret.optional, true);
     assert.equal(volume(spec, "kes-keystore-tls").secret.optional, true);
     const wrapped = { keystore: { fs: { existingClaim: "k", encryption: { secretRef: { name: "w" } } } } };
     assert.equal(volume(wrapped, "kes-wrapping-keys").secret.optional, true);
+    assert.equal(containerOf(spec).terminationMessagePolicy, "FallbackToLogsOnError");
   });
 
   test("has a token for the API only if it watches, and one for Vault alone", () => {

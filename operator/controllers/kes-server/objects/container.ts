@@ -30,6 +30,8 @@ export function serverContainer(observed: Observed): Fields {
     envFrom: spec.envFrom,
     resources: resourcesOf(spec.resources),
     securityContext: spec.securityContext ?? restricted,
+    // Why a server ended stands in the pod's status then, where the operator finds it.
+    terminationMessagePolicy: "FallbackToLogsOnError",
     volumeMounts: [...serverVolumes(observed).map(mountOf), ...(spec.extraVolumeMounts ?? [])],
   };
 }

@@ -20,10 +20,9 @@ export function mountOf({ name, path, writable = false }: MountedVolume): Fields
   return { name, mountPath: path, ...(writable ? {} : { readOnly: true }) };
 }
 
-/** One entry of a ConfigMap or Secret as the file `ca.crt`. `optional`: the pod starts without it (decisions O9). */
-export function certificatesFrom(source: CertificateSource, optional: boolean): Fields {
-  const items = [{ key: source.key, path: "ca.crt" }];
-  const may = optional ? { optional } : {};
-  if (source.configMapName !== undefined) return { configMap: { name: source.configMapName, items, ...may } };
-  return { secret: { secretName: source.secretName, items, ...may } };
+/** One entry of a ConfigMap or Secret as the file `ca.crt`. The pod starts without it, and says what is missing (decisions O9). */
+export function certificatesFrom({ configMapName, secretName, key }: CertificateSource): Fields {
+  const entry = { items: [{ key, path: "ca.crt" }], optional: true };
+  if (configMapName !== undefined) return { configMap: { name: configMapName, ...entry } };
+  return { secret: { secretName, ...entry } };
 }

@@ -12,6 +12,6 @@ export interface StoreCa {
 
 export function storeCa(ca: CertificateSource | undefined): StoreCa {
   if (ca === undefined) return { path: undefined, volumes: [] };
-  const volume = { name: "kes-keystore-ca", path: places.storeCa, source: certificatesFrom(ca, true) };
+  const volume = { name: "kes-keystore-ca", path: places.storeCa, source: certificatesFrom(ca) };
   return { path: `${places.storeCa}/ca.crt`, volumes: [volume] };
 }

@@ -16,11 +16,14 @@ export function tlsSecretName({ metadata, spec }: KesServer): string {
   return spec.tls.secretName ?? childNames(metadata.name).serverTls;
 }
 
-/** Not optional: without certificate, or without the CA that clients are verified with, a pod has nothing to do but wait. */
+/**
+ * A Secret of the user's is optional: a server that ends for want of it says so in the pod's status, whereas a volume that
+ * waits for it says so only in events. cert-manager's is sure to come, and is waited for.
+ */
 export function tlsVolumes(server: KesServer): readonly MountedVolume[] {
-  const { clientAuth, clientCA } = server.spec.tls;
-  const source = { secret: { secretName: tlsSecretName(server) } };
-  const certificate = { name: "kes-tls", path: places.tls, source };
+  const { clientAuth, clientCA, secretName } = server.spec.tls;
+  const secret = { secretName: tlsSecretName(server), ...(secretName === undefined ? {} : { optional: true }) };
+  const certificate = { name: "kes-tls", path: places.tls, source: { secret } };
   if (clientAuth !== "VerifyChain" || clientCA === undefined) return [certificate];
-  return [certificate, { name: "kes-client-ca", path: places.clientCa, source: certificatesFrom(clientCA, false) }];
+  return [certificate, { name: "kes-client-ca", path: places.clientCa, source: certificatesFrom(clientCA) }];
 }
