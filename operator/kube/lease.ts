@@ -51,6 +51,7 @@ export class Lease {
   readonly #options: LeaseOptions;
   readonly #timing: LeaseTiming;
   readonly #lost = Promise.withResolvers<string>();
+  readonly #released = new AbortController();
   /** As last seen in the cluster, and since when it has looked like that. */
   #seen: LeaseObject | undefined;
   #seenAt = 0;
@@ -79,17 +80,27 @@ export class Lease {
     return this.#lost.promise;
   }
 
+  /** Why a process that goes on ought not to, in words; undefined: all is well. */
+  get problem(): string | undefined {
+    if (this.#isLost) return "the lease was lost and the process did not end";
+    const isStuck = this.#renewedAt !== undefined && this.#sinceRenewal > 2 * this.#timing.lease;
+    return isStuck ? "the lease is not renewed and nothing noticed" : undefined;
+  }
+
   /** Asked before each write. @throws FencedError unless the lease is held */
   readonly fence = (): void => {
     if (!this.isHeld) throw new FencedError("this process does not hold the lease (any more), so it must not write");
   };
 
-  /** Waits until the lease is held and renews it from then on, until `signal` is aborted. @returns whether it is held */
+  /**
+   * Waits until the lease is held; from then on it is renewed until it is released or lost.
+   * @param signal ends the waiting @returns whether it is held
+   */
   async acquire(signal: AbortSignal): Promise<boolean> {
     const { clock, random = Math.random } = this.#options;
     while (!signal.aborted) {
       if (await this.#try(signal)) {
-        void this.#keep(signal);
+        void this.#keep(this.#released.signal);
         return true;
       }
       await pause(clock, this.#timing.retry * (1 + 0.2 * random()), signal);
@@ -99,18 +110,28 @@ export class Lease {
 
   /** Gives the lease back, so that another process need not wait; for after the last write. Never rejects. */
   async release(): Promise<void> {
-    const { api, clock, log } = this.#options;
+    const { log, ref } = this.#options;
     this.#cancelWatchdog();
-    const held = this.#seen;
-    if (!this.isHeld || held === undefined) return;
+    this.#released.abort();
+    if (!this.isHeld) return;
     this.#renewedAt = undefined;
+    try {
+      await this.#giveBack(AbortSignal.timeout(this.#timing.renew));
+      log.info("lease released", { lease: ref.name });
+    } catch (error) {
+      log.warn("lease not released", { lease: ref.name, error });
+    }
+  }
+
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const { api, ref, identity, clock } = this.#options;
+    // Looked at anew: a renewal that was just cut off may have arrived.
+    const held = await api.get<LeaseObject>(leases, ref, { signal });
+    if (held?.spec?.holderIdentity !== identity) return;
     const now = microTime(clock.wall());
     const spec = { ...held.spec, holderIdentity: "", leaseDurationSeconds: 1, acquireTime: now, renewTime: now };
-    const object: KubeObject & LeaseObject = { ...held, spec };
-    await api.update(leases, object, { fieldManager, signal: AbortSignal.timeout(this.#timing.renew) }).then(
-      () => log.info("lease released", { lease: held.metadata.name }),
-      (error: unknown) => log.warn("lease not released", { lease: held.metadata.name, error }),
-    );
+    const object: LeaseObject = { ...held, spec };
+    await api.update(leases, object, { fieldManager, signal });
   }
 
   get #sinceRenewal(): number {

@@ -4,6 +4,8 @@
 // process may still write (it may just have been asleep for a minute).
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Connection, Credentials } from "./connection.ts";
 
 export interface TransportOptions {
@@ -90,9 +92,10 @@ function answerTo(sent: ClientRequest, { body, ready, signal }: Outgoing): Promi
     const settle = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
+    let isKept = false;
     sent.on("error", (error) => {
       settle();
-      reject(isStale(sent, error) ? new StaleConnection("the kept connection was closed", { cause: error }) : error);
+      reject(isKept && isCut(error) ? new StaleConnection("the kept connection was closed", { cause: error }) : error);
     });
     sent.once("response", (response) => {
       // The signal ends the body too, and with its own reason.
@@ -101,7 +104,9 @@ function answerTo(sent: ClientRequest, { body, ready, signal }: Outgoing): Promi
       resolve(response);
     });
     sent.once("socket", (socket) => {
-      if (sent.reusedSocket) return sendWhenReady(sent, ready, body);
+      // `sent.reusedSocket` is not set for a request that had to wait for a connection.
+      isKept = !isConnecting(socket);
+      if (isKept) return sendWhenReady(sent, ready, body);
       socket.setKeepAlive(true, 30_000);
       socket.once("secureConnect", () => sendWhenReady(sent, ready, body));
     });
@@ -116,8 +121,15 @@ function sendWhenReady(sent: ClientRequest, ready: Outgoing["ready"], body: stri
   );
 }
 
-function isStale(sent: ClientRequest, error: Error): boolean {
-  return sent.reusedSocket && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+function isConnecting(socket: Socket): boolean {
+  return (
+    socket.connecting ||
+    (socket instanceof TLSSocket && "secureConnecting" in socket && socket.secureConnecting === true)
+  );
+}
+
+function isCut(error: Error): boolean {
+  return "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 }
 
 /** What a signal was aborted with, as an error. */
