@@ -203,6 +203,120 @@ describe("a real API server takes what is planned", () => {
   });
 });
 
+describe("after an edit everything is as if it had been declared so at once", () => {
+  const vault = (auth: object): object => ({ vault: { endpoint: "https://vault:8200", auth } });
+  const keystore = vault({ kubernetes: { role: "kes" } });
+  const appRole = { appRole: { roleID: "r", secretIDSecretRef: { name: "s", key: "k" } } };
+  const somebodys = { fs: { existingClaim: "keys" } };
+  const service = { port: 443, annotations: { a: "b" }, labels: { c: "d" } };
+  const behavior = { scaleDown: { stabilizationWindowSeconds: 600 } };
+  const egress = [{ to: [{ ipBlock: { cidr: "10.2.0.0/16" } }] }];
+  const more = {
+    keystore: vault(appRole),
+    env: [{ name: "A", value: "1" }],
+    extraVolumes: [{ name: "v", emptyDir: {} }],
+    extraVolumeMounts: [{ name: "v", mountPath: "/v" }],
+    podMetadata: { labels: { a: "b" }, annotations: { c: "d" } },
+    nodeSelector: { disk: "ssd" },
+    tolerations: [{ key: "x", operator: "Exists" }],
+    topologySpreadConstraints: [{ maxSkew: 2, topologyKey: "rack", whenUnsatisfiable: "DoNotSchedule" }],
+    resources: { requests: { cpu: "1", memory: "1Gi" } },
+    securityContext: { runAsNonRoot: true, runAsUser: 1000 },
+    imagePullSecrets: [{ name: "x" }],
+    allowKeystoreChange: true,
+  };
+  const edits: readonly [string, object, object][] = [
+    ["replicas and how they are replaced", { keystore: somebodys, replicas: 2 }, { keystore: somebodys, replicas: 1 }],
+    ["the Service", { keystore, service: { ...service, type: "LoadBalancer" } }, { keystore, service: { port: 7373 } }],
+    [
+      "the autoscaler",
+      { keystore, autoscaling: { maxReplicas: 5, behavior } },
+      {
+        keystore,
+        autoscaling: {
+          maxReplicas: 4,
+          metrics: [
+            { type: "Resource", resource: { name: "memory", target: { type: "Utilization", averageUtilization: 50 } } },
+          ],
+        },
+      },
+    ],
+    ["the budget", { keystore }, { keystore, podDisruptionBudget: { maxUnavailable: "25%" } }],
+    [
+      "the network",
+      { keystore, networkPolicy: { enabled: true, egress } },
+      { keystore, networkPolicy: { enabled: true, allowFrom: [] } },
+    ],
+    [
+      "the certificate",
+      { keystore, tls: { certManager: { ipAddresses: ["10.0.0.1"], privateKey: { algorithm: "RSA", size: 2048 } } } },
+      { keystore, tls: { certManager: { privateKey: { algorithm: "Ed25519" } } } },
+    ],
+    [
+      "whose certificate",
+      { keystore },
+      { keystore, tls: { secretName: "mine", clientAuth: "VerifyChain", clientCA: { secretName: "ca" } } },
+    ],
+    ["pods", more, { keystore, allowKeystoreChange: true }],
+    [
+      "the account",
+      { keystore, serviceAccount: { annotations: { a: "b" } } },
+      { keystore, serviceAccount: { name: "other" } },
+    ],
+    ["watching", { keystore }, { keystore, propagation: { watch: false } }],
+  ];
+
+  for (const [index, [title, one, other]] of edits.entries()) {
+    test(`${title}, there and back`, async () => {
+      const spaces = ["one", "other", "edited"].map((name) => `edit-${index}-${name}`);
+      for (const space of spaces) await cluster.createNamespace(space);
+      const [first = "", second = "", third = ""] = spaces;
+      const fresh = { one: await declared(first, one), other: await declared(second, other) };
+      assert.deepEqual(await declared(third, one), fresh.one);
+      assert.deepEqual(await declared(third, other), fresh.other);
+      assert.deepEqual(await declared(third, one), fresh.one);
+    });
+  }
+
+  /** Applies everything of that server, and removes what is unwanted. What is stored then, as if the namespace were x. */
+  async function declared(namespace: string, spec: object): Promise<Json> {
+    const path = `/apis/${apiVersion}/namespaces/${namespace}/kesservers/kes`;
+    if ((await cluster.api.find(path)) !== undefined) await cluster.api.delete(path);
+    const { objects, unwanted } = planServer(observed(await declare(namespace, "kes", spec)));
+    for (const { resource, ref } of unwanted) {
+      if ((await cluster.api.find(objectPath(resource, ref))) === undefined) continue;
+      await cluster.api.delete(objectPath(resource, ref));
+    }
+    const stored: string[] = [];
+    for (const { resource, object } of objects) {
+      const found = await cluster.api.apply(objectPath(resource, refOfObject(object)), object, "kes-operator");
+      stored.push(JSON.stringify(comparable(found)).replaceAll(namespace, "x"));
+    }
+    return stored.map((text): unknown => JSON.parse(text));
+  }
+});
+
+/** Without what the API server gives out anew each time. */
+function comparable({ kind, metadata, spec, ...rest }: Json): Json {
+  const { clusterIP: _ip, clusterIPs: _ips, ...lasting } = spec ?? {};
+  const ports: Json[] | undefined = lasting.ports;
+  const plain = ports?.map(({ nodePort: _port, ...port }) => port);
+  const {
+    "kes-operator.io/applied-hash": _hash,
+    "deployment.kubernetes.io/revision": _revision,
+    ...annotations
+  } = metadata.annotations ?? {};
+  const { labels } = metadata;
+  return {
+    ...rest,
+    status: undefined,
+    kind,
+    labels,
+    annotations,
+    spec: { ...lasting, ...(plain && { ports: plain }) },
+  };
+}
+
 /** What was sent is what is stored: a value that the API server spells otherwise would look like somebody's edit. */
 function assertKept(sent: Json, stored: Json, path: string): void {
   if (typeof sent !== "object" || sent === null) assert.deepEqual(stored, sent, path);
