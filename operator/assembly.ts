@@ -7,6 +7,8 @@ import { createKesIdentityController } from "./controllers/kes-identity/controll
 import { certificates, issuers } from "./controllers/kes-identity/objects/cert-manager.ts";
 import type { Certificate, Issuer } from "./controllers/kes-identity/objects/cert-manager.ts";
 import { configMaps } from "./controllers/kes-identity/objects/connection.ts";
+import { createKesKeyController } from "./controllers/kes-key/controller.ts";
+import { createKesPolicyController } from "./controllers/kes-policy/controller.ts";
 import { createKesServerController } from "./controllers/kes-server/controller.ts";
 import { fetchSyncState } from "./controllers/kes-server/fetch-sync-state.ts";
 import type { OperatorSettings } from "./controllers/kes-server/settings.ts";
@@ -70,6 +72,8 @@ export function controllersIn({
       features: config.features,
       newSeed: () => randomBytes(32),
     }),
+    createKesPolicyController({ ...shared, policies, servers }),
+    createKesKeyController({ ...shared, keys, servers }),
   ];
 }
 
