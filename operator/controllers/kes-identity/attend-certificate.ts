@@ -3,6 +3,7 @@
 import type { IdentityCertificate, IssuerRef } from "../../api/generated.ts";
 import { annotations, fieldManagers, labels } from "../../api/kinds.ts";
 import { timestamp } from "../../api/conditions.ts";
+import { ApiError } from "../../kube/errors.ts";
 import { apiVersionOf } from "../../kube/object.ts";
 import { findCertificate } from "./certificate-source.ts";
 import type { CertificateSeen, FoundCertificate } from "./certificate-source.ts";
@@ -124,7 +125,7 @@ async function keep(visit: Visit, wanted: IdentityCertificate, wish: Wish): Prom
   await dropChild(deps.api, issuerKind, { identity, signal, ref: beside(identity, selfSignedIssuerName(identity)) });
 }
 
-/** Tells cert-manager to issue anew, as its own command line does. @throws ApiError, a conflict when there is a newer one */
+/** Tells cert-manager to issue anew, as its own command line does. @throws ApiError */
 async function startRenewal({ deps, identity, now, signal }: Visit, { metadata }: Certificate): Promise<void> {
   const message = "the renewal was started by the operator";
   const condition = { type: "Issuing", status: "True", reason: "ManuallyTriggered", message };
@@ -138,7 +139,13 @@ async function startRenewal({ deps, identity, now, signal }: Visit, { metadata }
     status: { conditions: [{ ...condition, lastTransitionTime: timestamp(now) }] },
   };
   const options = { signal, fieldManager: fieldManagers.status, subresource: "status" } as const;
-  await deps.api.apply(certificates, intent, options);
+  try {
+    await deps.api.apply(certificates, intent, options);
+  } catch (error) {
+    // The newer state brings the next visit.
+    if (error instanceof ApiError && error.isConflict) return;
+    throw error;
+  }
   const event = "cert-manager was told to renew the certificate";
   deps.events.record({
     regarding: identity,

@@ -88,22 +88,24 @@ interface Retirement {
 function retired(entry: IdentityHash, { previous, sighting, now }: Retirement): readonly IdentityHash[] {
   if (entry.state !== "Retiring" && previous.source !== undefined && isWritten(previous.source)) return [];
   // Also for one that retires already: whoever makes the overlap shorter wants the old key gone.
-  const latest = now + sighting.overlap;
+  const latest = sighting.overlap === 0 ? now : wholeSecond(now + sighting.overlap);
   const end = entry.state === "Retiring" ? Math.min(endOf(entry), latest) : latest;
   if (end <= now) return [];
   const { hash, revision, notAfter } = entry;
-  const expiresAt = timestamp(end);
-  // Whole seconds: what would end before the next one is over.
-  if (Date.parse(expiresAt) <= now) return [];
   return [
     {
       hash,
       state: "Retiring",
       ...(revision !== undefined && { revision }),
       ...(notAfter !== undefined && { notAfter }),
-      expiresAt,
+      expiresAt: timestamp(end),
     },
   ];
+}
+
+/** The API keeps times in whole seconds, and an overlap must not be shorter than it says. */
+function wholeSecond(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000;
 }
 
 /** The hash stands in the spec, by somebody's hand. */

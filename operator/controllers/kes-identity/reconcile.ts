@@ -5,22 +5,22 @@
 //   report      the status, written only when it says something new
 // A step that fails does not keep a new hash from being reported: clients may show its key in a moment.
 import type { KesIdentity, KesIdentityStatus } from "../../api/generated.ts";
-import { annotations, fieldManagers, kesIdentities } from "../../api/kinds.ts";
+import { annotations, kesIdentities } from "../../api/kinds.ts";
 import type { Judgement } from "../../bundle/verdict.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
-import { carries } from "../../runtime/carries.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
+import { StatusWriter } from "../status-writer.ts";
+import type { Written } from "../status-writer.ts";
 import { attend } from "./attend.ts";
 import type { Memory } from "./attend.ts";
 import type { KesIdentityDeps } from "./deps.ts";
 import { nextIdentities } from "./identities.ts";
-import type { NextState } from "./identities.ts";
+import type { NextState, State } from "./identities.ts";
 import { identityStatus } from "./identity-status.ts";
 import { chooseIssuer } from "./issuer.ts";
 import { judge } from "./judge.ts";
 import { keepConnection } from "./keep-connection.ts";
 import type { KeptConnection } from "./keep-connection.ts";
-import { NewestObject } from "./newest-object.ts";
 import { createRequestReader } from "./request-reader.ts";
 import { changesWorthTelling } from "./telling.ts";
 import { asError, serverRefOf } from "./visit.ts";
@@ -28,64 +28,46 @@ import type { Attended, Visit } from "./visit.ts";
 
 /** Milliseconds: what lies further ahead is looked at again then. */
 const longestWait = 86_400_000;
+/** Milliseconds until the cache has caught up with what was written. */
+const moment = 200;
 
 export class IdentityReconciler {
   readonly #deps: KesIdentityDeps;
-  readonly #newest = new NewestObject<KesIdentity>();
+  readonly #writer: StatusWriter;
   readonly #memory: Memory = { readRequest: createRequestReader(), stagedKeys: new Map() };
-  /** Identities of which it was told that they are paused. */
-  readonly #paused = new Set<string>();
 
   constructor(deps: KesIdentityDeps) {
+    const { api, events, instanceId } = deps;
     this.#deps = deps;
+    this.#writer = new StatusWriter({ api, events, instanceId, resource: kesIdentities });
   }
 
   /** @throws ApiError */
   async visit(key: string, signal: AbortSignal): Promise<Outcome> {
-    const cached = this.#deps.identities.get(refOf(key));
-    if (cached === undefined || !this.#isOurs(cached)) return this.#forget(key);
-    const identity = this.#newest.of(key, cached);
-    const isPaused = this.#notePause(key, identity);
+    const identity = this.#deps.identities.get(refOf(key));
+    if (!this.#writer.isOurs(identity) || identity.metadata.deletionTimestamp !== undefined) return this.#forget(key);
     const now = this.#deps.now();
-    const server = this.#deps.servers.get(serverRefOf(identity));
-    const visit: Visit = { deps: this.#deps, identity, server, isPaused, now, signal };
+    const visit: Visit = {
+      deps: this.#deps,
+      identity,
+      server: this.#deps.servers.get(serverRefOf(identity)),
+      isPaused: identity.metadata.annotations?.[annotations.paused] === "true",
+      now,
+      signal,
+    };
     const attended = await attend(visit, this.#memory);
     const connection = await connect(visit);
-    const next = nextIdentities(
-      { source: identity.status?.source, identities: identity.status?.identities ?? [] },
-      attended.found.sighting,
-      now,
-    );
-    if (!isPaused) await this.#report(visit, this.#statusOf(visit, { attended, connection, next }), next);
+    const next = nextIdentities(stateOf(identity), attended.found.sighting, now);
+    const written = await this.#report(visit, this.#statusOf(visit, { attended, connection, next }), next);
     const failure = attended.failure ?? connection.failure;
     if (failure !== undefined) throw failure;
-    return outcomeOf([attended.next, next.nextChange], now);
-  }
-
-  #isOurs({ metadata }: KesIdentity): boolean {
-    const instance = metadata.annotations?.[annotations.instance] ?? "";
-    return metadata.deletionTimestamp === undefined && instance === this.#deps.instanceId;
+    return outcomeOf([attended.next, next.nextChange, written === "stale" ? now + moment : undefined], now);
   }
 
   #forget(key: string): Outcome {
-    this.#newest.forget(key);
+    this.#writer.forget(key);
     this.#memory.stagedKeys.delete(key);
-    this.#paused.delete(key);
     return {};
-  }
-
-  /** @returns whether nothing may be written */
-  #notePause(key: string, identity: KesIdentity): boolean {
-    if (identity.metadata.annotations?.[annotations.paused] !== "true") {
-      this.#paused.delete(key);
-      return false;
-    }
-    if (!this.#paused.has(key)) {
-      const message = "nothing is written until the annotation kes-operator.io/paused is gone";
-      this.#deps.events.record({ regarding: identity, type: "Normal", reason: "Paused", action: "Reconcile", message });
-    }
-    this.#paused.add(key);
-    return true;
   }
 
   #statusOf(visit: Visit, { attended, connection, next }: Results): KesIdentityStatus {
@@ -104,15 +86,11 @@ export class IdentityReconciler {
     });
   }
 
-  async #report({ identity, signal }: Visit, status: KesIdentityStatus, { dropped }: NextState): Promise<void> {
-    const { api, events } = this.#deps;
-    const before = identity.status;
-    if (before !== undefined && carries(before, status) && carries(status, before)) return;
-    const { apiVersion, kind, metadata } = identity;
-    const intent = { apiVersion, kind, metadata: refOfObject(identity), status };
-    const options = { signal, fieldManager: fieldManagers.status, subresource: "status" } as const;
-    this.#newest.wrote(keyOf(refOfObject(identity)), await api.apply<KesIdentity>(kesIdentities, intent, options));
-    for (const event of changesWorthTelling({ ...identity, metadata }, status, dropped)) events.record(event);
+  async #report({ identity, signal }: Visit, status: KesIdentityStatus, { dropped }: NextState): Promise<Written> {
+    const written = await this.#writer.write(identity, status, signal);
+    if (written !== "written") return written;
+    for (const event of changesWorthTelling(identity, status, dropped)) this.#deps.events.record(event);
+    return written;
   }
 }
 
@@ -124,6 +102,10 @@ interface Results {
 
 interface Connected extends KeptConnection {
   readonly failure?: Error;
+}
+
+function stateOf({ status }: KesIdentity): State {
+  return { source: status?.source, identities: status?.identities ?? [] };
 }
 
 async function connect(visit: Visit): Promise<Connected> {

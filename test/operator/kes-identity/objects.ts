@@ -45,7 +45,7 @@ export function aServer(tls: Partial<KesServer["spec"]["tls"]> = {}, namespace =
     apiVersion: "kes-operator.io/v1alpha1",
     kind: "KesServer",
     metadata: { name: "kes", namespace, uid: "uid-server" },
-    spec: spec as KesServer["spec"],
+    spec: spec as never,
   };
 }
 
