@@ -203,8 +203,11 @@ describe("a real API server takes what is planned", () => {
   });
 });
 
+function vault(auth: object): object {
+  return { vault: { endpoint: "https://vault:8200", auth } };
+}
+
 describe("after an edit everything is as if it had been declared so at once", () => {
-  const vault = (auth: object): object => ({ vault: { endpoint: "https://vault:8200", auth } });
   const keystore = vault({ kubernetes: { role: "kes" } });
   const appRole = { appRole: { roleID: "r", secretIDSecretRef: { name: "s", key: "k" } } };
   const somebodys = { fs: { existingClaim: "keys" } };
@@ -277,24 +280,24 @@ describe("after an edit everything is as if it had been declared so at once", ()
       assert.deepEqual(await declared(third, one), fresh.one);
     });
   }
-
-  /** Applies everything of that server, and removes what is unwanted. What is stored then, as if the namespace were x. */
-  async function declared(namespace: string, spec: object): Promise<Json> {
-    const path = `/apis/${apiVersion}/namespaces/${namespace}/kesservers/kes`;
-    if ((await cluster.api.find(path)) !== undefined) await cluster.api.delete(path);
-    const { objects, unwanted } = planServer(observed(await declare(namespace, "kes", spec)));
-    for (const { resource, ref } of unwanted) {
-      if ((await cluster.api.find(objectPath(resource, ref))) === undefined) continue;
-      await cluster.api.delete(objectPath(resource, ref));
-    }
-    const stored: string[] = [];
-    for (const { resource, object } of objects) {
-      const found = await cluster.api.apply(objectPath(resource, refOfObject(object)), object, "kes-operator");
-      stored.push(JSON.stringify(comparable(found)).replaceAll(namespace, "x"));
-    }
-    return stored.map((text): unknown => JSON.parse(text));
-  }
 });
+
+/** Applies everything of that server, and removes what is unwanted. What is stored then, as if the namespace were x. */
+async function declared(namespace: string, spec: object): Promise<Json> {
+  const path = `/apis/${apiVersion}/namespaces/${namespace}/kesservers/kes`;
+  if ((await cluster.api.find(path)) !== undefined) await cluster.api.delete(path);
+  const { objects, unwanted } = planServer(observed(await declare(namespace, "kes", spec)));
+  for (const { resource, ref } of unwanted) {
+    if ((await cluster.api.find(objectPath(resource, ref))) === undefined) continue;
+    await cluster.api.delete(objectPath(resource, ref));
+  }
+  const stored: string[] = [];
+  for (const { resource, object } of objects) {
+    const found = await cluster.api.apply(objectPath(resource, refOfObject(object)), object, "kes-operator");
+    stored.push(JSON.stringify(comparable(found)).replaceAll(namespace, "x"));
+  }
+  return stored.map((text): unknown => JSON.parse(text));
+}
 
 /** Without what the API server gives out anew each time. */
 function comparable({ kind, metadata, spec, ...rest }: Json): Json {

@@ -6,6 +6,7 @@ import { childNames } from "../../../operator/controllers/kes-server/objects/chi
 import { endpointOf } from "../../../operator/controllers/kes-server/objects/endpoint.ts";
 import { labelsOf, selectorOf } from "../../../operator/controllers/kes-server/objects/labels.ts";
 import type { Observed } from "../../../operator/controllers/kes-server/objects/observed.ts";
+import { canonicalQuantity } from "../../../operator/controllers/kes-server/objects/quantity.ts";
 import {
   mostReplicas,
   replicasOwnedElsewhere,
@@ -435,6 +436,38 @@ describe("labels", () => {
       { ...labelsOf({ server, image: "kes" }), ...selectorOf(server) },
       labelsOf({ server, image: "kes" }),
     );
+  });
+});
+
+describe("amounts are spelled as the API server stores them", () => {
+  const amounts: readonly [number | string, string][] = [
+    [0, "0"],
+    [1, "1"],
+    [0.25, "250m"],
+    ["1000m", "1"],
+    ["1500m", "1500m"],
+    ["2000k", "2M"],
+    ["128Mi", "128Mi"],
+    ["1024Mi", "1Gi"],
+    ["0.5Gi", "512Mi"],
+    ["0.1Ki", "102400m"],
+    [1024, "1024"],
+    ["1e3", "1e3"],
+    ["007", "007"],
+    ["much", "much"],
+  ];
+  for (const [written, stored] of amounts) {
+    test(`${written} is ${stored}`, () => {
+      assert.equal(canonicalQuantity(written), stored);
+    });
+  }
+
+  test("in pods and volumes", () => {
+    const resources = { requests: { cpu: 0.5, memory: "1024Mi" }, limits: {} };
+    const { spec } = child("Deployment/kes", { resources }).spec.template;
+    assert.deepEqual(spec.containers[0].resources, { requests: { cpu: "500m", memory: "1Gi" } });
+    const claim = child("PersistentVolumeClaim/kes-keys", fs({ size: "0.5Gi" }));
+    assert.equal(claim.spec.resources.requests.storage, "512Mi");
   });
 });
 

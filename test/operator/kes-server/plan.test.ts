@@ -33,6 +33,13 @@ function assertMarked({ resource, object }: PlannedObject, server: KesServer): v
   assert.match(metadata.annotations?.[annotations.appliedHash] ?? "", /^[0-9a-f]{64}$/);
 }
 
+const ownership = {
+  apiVersion: "kes-operator.io/v1alpha1",
+  kind: "KesServer",
+  controller: true,
+  blockOwnerDeletion: true,
+};
+
 function hashOf(spec: Declared, changes: Partial<Observed> = {}): string {
   return child("Service/kes", spec, changes).metadata.annotations[annotations.appliedHash];
 }
@@ -49,7 +56,7 @@ describe("every shape of a KesServer", () => {
         const [owner] = planned.object.metadata.ownerReferences ?? [];
         const isKept = planned.object.kind === "PersistentVolumeClaim" && stays;
         if (isKept) assert.equal(owner, undefined);
-        else assert.deepEqual([owner?.uid, owner?.controller], [server.metadata.uid, true]);
+        else assert.deepEqual(owner, { ...ownership, name: server.metadata.name, uid: server.metadata.uid });
       }
     });
 
