@@ -1,5 +1,6 @@
 // The condition Conflicted, of those whose claim lost. It names the winner only to its neighbours: who else claims a hash is
 // nobody's business in another namespace.
+import { byBytes } from "../../sidecar/contract/names.ts";
 import type { ObjectMeta } from "../kube/object.ts";
 import type { Loss } from "./assignment.ts";
 import { noConflict } from "./judgements.ts";
@@ -7,7 +8,8 @@ import type { Judgement } from "./verdict.ts";
 
 /** @param losses of one object */
 export function conflictOf(losses: readonly Loss[]): Judgement {
-  const loss = losses.find(({ winner }) => winner === undefined) ?? losses[0];
+  // The same one at each visit, or the message would change for no reason.
+  const [loss] = losses.toSorted(byGravity);
   if (loss === undefined) return noConflict;
   const { claim, winner } = loss;
   const others = losses.length > 1 ? ` (and ${losses.length - 1} more)` : "";
@@ -19,6 +21,11 @@ export function conflictOf(losses: readonly Loss[]): Judgement {
     "IdentityAlreadyAssigned",
     `${subject} has another policy by a claim that takes precedence${whom}. ${remedy[claim.standing]}`,
   );
+}
+
+/** Hashes that nobody can win first. */
+function byGravity(a: Loss, b: Loss): number {
+  return Number(b.winner === undefined) - Number(a.winner === undefined) || byBytes(a.claim.hash, b.claim.hash);
 }
 
 const reserved =

@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import type { BundleInput, Compilation } from "../../../operator/bundle/compile.ts";
 import { compileBundle } from "../../../operator/bundle/compile.ts";
 import type { IdentityHash, KesIdentity, KesKey, KesPolicy, LabelSelector } from "../../../operator/api/generated.ts";
+import type { ObjectMeta } from "../../../operator/kube/object.ts";
 import { readBundle } from "../../../sidecar/contract/bundle-reader.ts";
 import { aKey, aPolicy, aServer, anIdentity, away, hash, home, minutesAgo, noon } from "./declared.ts";
 
@@ -16,15 +17,16 @@ const labels = { kes: "a", team: "b" };
 
 const anyHash = fc.constantFrom(...hashes);
 const when = fc.integer({ min: -3, max: 3 }).map(minutesAgo);
-const metadata = fc.record(
-  {
+const metadata = fc
+  .record({
     creationTimestamp: when,
     generation: fc.nat(5),
     labels: fc.constantFrom({}, labels, { kes: "x" }),
-    deletionTimestamp: fc.constant(minutesAgo(1)),
-  },
-  { requiredKeys: ["creationTimestamp", "generation"] },
-);
+    isLeaving: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+  })
+  .map(({ isLeaving, ...rest }): Partial<ObjectMeta> => {
+    return isLeaving ? Object.assign(rest, { deletionTimestamp: minutesAgo(1) }) : rest;
+  });
 
 const selector: fc.Arbitrary<LabelSelector> = fc.constantFrom(
   {},
@@ -228,6 +230,7 @@ describe("every bundle", () => {
           assert.ok(known === undefined || fingerprint !== undefined, name);
         }
       }),
+      { numRuns: 500 },
     );
   });
 });

@@ -369,6 +369,18 @@ describe("when two claim one hash", () => {
     assert.equal(policyOf(compilation, "younger").identities, 1);
   });
 
+  test("of several lost hashes the same one is named at each visit", () => {
+    const messages = [
+      [a, b, c],
+      [c, b, a],
+    ].map((identities) => {
+      const older = aPolicy("older", { identities: [b, c] }, old);
+      return policyOf(compile({ policies: [older, aPolicy("younger", { identities })] }), "younger").conflicted.message;
+    });
+    assert.match(messages[0] ?? "", /^bbbbbbbbbbbb… \(and 1 more\)/);
+    assert.equal(messages[1], messages[0]);
+  });
+
   test("only the contested hash is lost", () => {
     const loser = anIdentity("loser", { policy: "second", hashes: [a, c] });
     const compilation = compile({ policies, identities: [anIdentity("w", { policy: "first", metadata: old }), loser] });
