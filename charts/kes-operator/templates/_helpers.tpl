@@ -59,3 +59,11 @@ kes-operator
 {{- printf "%s:%s" $name (.image.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* For objects in the notes: without it the operator would leave them alone. */}}
+{{- define "kes-operator.instance" -}}
+{{- with .Values.instanceId -}}
+annotations:
+  kes-operator.io/instance: {{ . }}
+{{- end -}}
+{{- end -}}
