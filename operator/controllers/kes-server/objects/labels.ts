@@ -5,7 +5,7 @@ import type { KesServer } from "../../../api/generated.ts";
 type Labels = Readonly<Record<string, string>>;
 
 /** On everything that the operator makes: its watches of built-in kinds select by it. */
-export const managedBy = "kes-operator";
+const managedBy = "kes-operator";
 
 interface Labelled {
   readonly server: KesServer;
