@@ -506,7 +506,7 @@ describe("a key", () => {
 });
 
 describe("ten thousand identities", () => {
-  test("are compiled in less than 100 ms and fit into a ConfigMap as they are", () => {
+  test("are compiled in less than 100 ms", () => {
     const identities = Array.from({ length: 10_000 }, (_, at) =>
       anIdentity(`client-${at}`, { policy: `policy-${at % 50}`, hashes: [at.toString(16).padStart(64, "0")] }),
     );
@@ -514,12 +514,12 @@ describe("ten thousand identities", () => {
       aPolicy(`policy-${at}`, { preset: "MinIO", keyPrefix: `t${at}-` }),
     );
     const times = Array.from({ length: 7 }, () => {
-      const began = performance.now();
+      const before = process.threadCpuUsage();
       assert.equal(compile({ policies, identities }).bundle.identities.size, 10_000);
-      return performance.now() - began;
+      const { user, system } = process.threadCpuUsage(before);
+      return (user + system) / 1000;
     });
-    const median = times.toSorted((x, y) => x - y)[3] ?? Infinity;
-    // Three times the goal: other work may share the machine.
-    assert.ok(median < 300, `${median.toFixed(1)} ms`);
+    // The thread's own time, and the best of several: other work may share the machine.
+    assert.ok(Math.min(...times) < 100, `${times.map((time) => time.toFixed(0)).join(", ")} ms`);
   });
 });
