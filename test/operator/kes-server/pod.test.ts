@@ -199,6 +199,11 @@ describe("what restarts the pods", () => {
     assert.deepEqual(templateOf(base, changes), templateOf(base));
   });
 
+  test("the first key in a new volume: nothing, although an empty volume is refused from then on", () => {
+    const spec = { keystore: { fs: { volumeClaim: { size: "1Gi" } } } };
+    assert.deepEqual(templateOf(spec, { storeUsed: true }), templateOf(spec, { storeUsed: false }));
+  });
+
   const structural: readonly [string, Declared, Partial<Observed>?][] = [
     ["the store's endpoint", { keystore: { vault: { ...vault.vault, endpoint: "https://other:8200" } } }],
     ["the store's kind", { keystore: { memory: {} } }],

@@ -22,5 +22,6 @@ export function configMap(observed: Observed): PlannedObject {
 
 /** Changes when servers have to be replaced for the configuration to count. */
 export function configChecksum(observed: Observed): string {
-  return checksumOf(fixedSettings(observed));
+  // That a store was taken into use says what the next start may find; nobody has to start for it.
+  return checksumOf(fixedSettings({ ...observed, storeUsed: true }));
 }
