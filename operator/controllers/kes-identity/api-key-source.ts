@@ -68,7 +68,7 @@ export function findApiKey(name: string, { secret, isOurs }: Pick<ApiKeySeen, "s
   }
   const keys = keysIn(secret);
   if (keys.current === undefined)
-    return found({}, judge("False", "SecretNotFound", `Secret ${name} is about to be made`));
+    return found({}, { status: "False", reason: "Issuing", message: `Secret ${name} is about to be made` });
   return found(keys, judge("True", "Issued"));
 }
 

@@ -11,6 +11,7 @@ import { dropChild, keepChild, NameTaken } from "./children.ts";
 import type { ChildKind } from "./children.ts";
 import { chooseIssuer } from "./issuer.ts";
 import type { IssuerChoice } from "./issuer.ts";
+import { issuerProblem } from "./issuer-problem.ts";
 import { judge } from "./judge.ts";
 import { certificateRequests, certificates, issuers } from "./objects/cert-manager.ts";
 import type { Certificate, CertificateRequest } from "./objects/cert-manager.ts";
@@ -22,6 +23,7 @@ import { decideRenewal } from "./renewal.ts";
 import type { RenewalDecision } from "./renewal.ts";
 import type { ReadRequest } from "./request-reader.ts";
 import { noRequests, seeRequests } from "./requests.ts";
+import type { RequestsSeen } from "./requests.ts";
 import { asError, beside } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
 
@@ -76,22 +78,33 @@ function find(wanted: IdentityCertificate, seen: CertificateSeen, { identity, no
   return findCertificate(wanted, seen, { previous: identity.status, now });
 }
 
-async function see({ deps, identity, signal }: Visit, read: ReadRequest): Promise<CertificateSeen> {
+async function see(visit: Visit, read: ReadRequest): Promise<CertificateSeen> {
+  const { deps, identity } = visit;
   const certManager = deps.certificates.installed && deps.certificateRequests.installed;
   const known = deps.certificates.get(beside(identity, certificateName(identity)));
   const certificate = known !== undefined && isChildOf(known, identity) ? known : undefined;
-  const base = { certManager, obstacle: undefined, certificate };
-  if (certificate === undefined) return { ...base, requests: noRequests };
-  const cached = deps.certificateRequests.list(identity.metadata.namespace);
-  const requests = seeRequests(certificate, cached, read);
-  if (!certManager || certificate.status?.revision === undefined || requests.current !== undefined) {
-    return { ...base, requests };
+  if (certificate === undefined || !certManager) {
+    return { certManager, obstacle: undefined, certificate, requests: noRequests };
   }
+  const requests = await seeAll(visit, certificate, read);
+  const isWaiting = requests.current === undefined && requests.waiting !== undefined;
+  const problem = isWaiting ? await issuerProblem(visit, certificate) : undefined;
+  const obstacle = problem === undefined ? undefined : judge("False", "IssuerNotReady", problem);
+  return { certManager, obstacle, certificate, requests };
+}
+
+async function seeAll(
+  { deps, identity, signal }: Visit,
+  certificate: Certificate,
+  read: ReadRequest,
+): Promise<RequestsSeen> {
+  const { namespace, name } = beside(identity, identity.metadata.name);
+  const requests = seeRequests(certificate, deps.certificateRequests.list(namespace), read);
+  if (certificate.status?.revision === undefined || requests.current !== undefined) return requests;
   // Two caches are never of the same moment. Before a request counts as missing, the API has the last word.
-  const { namespace } = beside(identity, "");
-  const labelSelector = `${labels.identity}=${identity.metadata.name}`;
+  const labelSelector = `${labels.identity}=${name}`;
   const page = await deps.api.list<CertificateRequest>(certificateRequests, { namespace, labelSelector, signal });
-  return { ...base, requests: seeRequests(certificate, page.items, read) };
+  return seeRequests(certificate, page.items, read);
 }
 
 /** Without a server to ask, an existing Certificate keeps its issuer. */

@@ -14,7 +14,7 @@ import type { RequestsSeen } from "./requests.ts";
 export interface CertificateSeen {
   /** Whether the cluster serves cert-manager's kinds. */
   readonly certManager: boolean;
-  /** Why there is no Certificate of this identity; undefined: there is one, or it is about to be made. */
+  /** What stands in the way of a first certificate; undefined: nothing is known to. */
   readonly obstacle: Judgement | undefined;
   readonly certificate: Certificate | undefined;
   /** `noRequests` as long as there is no Certificate. */
@@ -83,8 +83,8 @@ interface Finding {
 function judgeIssuance(seen: CertificateSeen, { active, isKeyUnknown, now }: Finding): Judgement {
   const { obstacle } = seen;
   if (!seen.certManager) return judge("False", "CertManagerNotInstalled", "the cluster has no cert-manager");
-  if (obstacle !== undefined) return obstacle;
   if (active !== undefined) return judgeKnown(seen, now);
+  if (obstacle !== undefined) return obstacle;
   return isKeyUnknown ? judge("Unknown", "RequestMissing", unknownText(seen)) : judgeComing(seen);
 }
 

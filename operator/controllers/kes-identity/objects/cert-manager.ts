@@ -5,6 +5,7 @@ import type {
   ICertificateSpec,
   ICertificateStatus,
   IIssuerSpec,
+  IIssuerStatus,
 } from "@kubernetes-models/cert-manager/cert-manager.io/v1";
 import type { KubeObject, Resource } from "../../../kube/object.ts";
 
@@ -34,6 +35,7 @@ export interface CertificateRequest extends KubeObject {
 
 export interface Issuer extends KubeObject {
   readonly spec: IIssuerSpec;
+  readonly status?: IIssuerStatus;
 }
 
 /** On a CertificateRequest, by cert-manager. */
