@@ -230,7 +230,7 @@ export class Lease {
     this.#see(await write<LeaseObject>(leases, object, { fieldManager, signal }));
     this.#renewedAt = startedAt;
     this.#cancelWatchdog();
-    const left = this.#timing.renew - (clock.monotonic() - startedAt);
+    const left = Math.max(0, this.#timing.renew - (clock.monotonic() - startedAt));
     this.#cancelWatchdog = clock.schedule(() => this.#lose(`not renewed for ${this.#timing.renew / 1000} s`), left);
   }
 }

@@ -42,7 +42,7 @@ interface Collection {
   readonly kind: string;
   /** Empty: all. */
   readonly namespace: string;
-  readonly selector: string;
+  readonly selector: string | null;
 }
 
 export class KubeStandIn implements AsyncDisposable {
@@ -201,7 +201,7 @@ export class KubeStandIn implements AsyncDisposable {
 
   #serve({ verb, url, body }: Seen, place: Place, response: ServerResponse): void {
     const { kind, namespace, name } = place;
-    const collection = { kind, namespace, selector: url.searchParams.get("labelSelector") ?? "" };
+    const collection = { kind, namespace, selector: url.searchParams.get("labelSelector") };
     if (verb === "list") return this.#list(collection, url, response);
     if (verb === "watch") return this.#watch(collection, url, response);
     const given: Json = body === "" ? {} : JSON.parse(body);
@@ -332,7 +332,7 @@ function keyOf(kind: string, namespace: string, name: string): string {
 function belongs({ kind, namespace, selector }: Collection, key: string, object: Json): boolean {
   const [ofKind, ofNamespace] = key.split(" ");
   if (ofKind !== kind || (namespace !== "" && ofNamespace !== namespace)) return false;
-  return selector
+  return (selector ?? "")
     .split(",")
     .filter((term) => term !== "")
     .every((term) => {
