@@ -47,7 +47,8 @@ export class Queue {
   readonly #again = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #failures = new Map<string, number>();
-  readonly #workers: ((key: string | undefined) => void)[] = [];
+  /** Workers that wait for a key. */
+  readonly #idle: (() => void)[] = [];
   #isClosed = false;
 
   constructor({ clock, random = Math.random, backoff = retries, bucket = spread, metrics }: QueueOptions) {
@@ -108,12 +109,13 @@ export class Queue {
 
   /** The next key to visit; undefined once the queue is closed. Whoever takes one says `done` at the end. */
   async take(): Promise<string | undefined> {
-    if (this.#isClosed) return undefined;
-    const [next] = this.#waiting.keys();
-    if (next === undefined) return await new Promise((resolve) => void this.#workers.push(resolve));
-    this.#begin(next, this.#waiting.get(next) ?? this.#clock.monotonic());
-    this.#waiting.delete(next);
-    return next;
+    while (!this.#isClosed) {
+      const [next] = this.#waiting;
+      if (next !== undefined) return this.#begin(...next);
+      // Whoever is woken looks again: all that is added until then is one visit.
+      await new Promise<void>((resolve) => void this.#idle.push(resolve));
+    }
+    return undefined;
   }
 
   done(key: string): void {
@@ -148,21 +150,19 @@ export class Queue {
     this.#isClosed = true;
     for (const { cancel } of this.#delayed.values()) cancel();
     for (const map of [this.#delayed, this.#waiting, this.#again, this.#failures]) map.clear();
-    for (const worker of this.#workers.splice(0)) worker(undefined);
+    for (const wake of this.#idle.splice(0)) wake();
   }
 
   #offer(key: string, since: number): void {
-    const worker = this.#workers.shift();
-    if (worker === undefined) this.#waiting.set(key, since);
-    else {
-      this.#begin(key, since);
-      worker(key);
-    }
+    this.#waiting.set(key, since);
+    this.#idle.shift()?.();
   }
 
-  #begin(key: string, since: number): void {
+  #begin(key: string, since: number): string {
     const now = this.#clock.monotonic();
+    this.#waiting.delete(key);
     this.#visited.set(key, now);
     this.#metrics?.taken((now - since) / 1000);
+    return key;
   }
 }
