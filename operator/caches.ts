@@ -5,7 +5,7 @@ import type { KesIdentity, KesKey, KesPolicy, KesServer } from "./api/generated.
 import { kesIdentities, kesKeys, kesPolicies, kesServers, labels } from "./api/kinds.ts";
 import { childKinds } from "./controllers/kes-server/controller.ts";
 import type { LivePod } from "./controllers/kes-server/live-objects.ts";
-import { certificates, issuers, serviceMonitors, volumeClaims } from "./controllers/kes-server/objects/child-kinds.ts";
+import { certificates, issuers, serviceMonitors } from "./controllers/kes-server/objects/child-kinds.ts";
 import { certificateRequests } from "./controllers/kes-identity/objects/cert-manager.ts";
 import type { CertificateRequest } from "./controllers/kes-identity/objects/cert-manager.ts";
 import type { KubeApi } from "./kube/api.ts";
@@ -27,7 +27,7 @@ export interface CachesOptions {
 
 /** On everything that the operator makes. */
 const managed = "app.kubernetes.io/managed-by=kes-operator";
-const optionalKinds: ReadonlySet<Resource> = new Set([certificates, issuers, serviceMonitors, volumeClaims]);
+const optionalKinds: ReadonlySet<Resource> = new Set([certificates, issuers, serviceMonitors]);
 
 /** What is common to informers of all kinds. */
 interface Kept extends AsyncDisposable {
