@@ -44,6 +44,7 @@ export class Children {
     const ref = refOfObject(object);
     const live = this.#deps.cacheOf(resource)?.get(ref);
     const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
+    if (live !== undefined) requireOwn(live, object);
     if (live !== undefined && this.#isInOrder(id, live, object)) return false;
     const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
     this.#left.set(id, { hash: hashOf(object), version: stored.metadata.resourceVersion });
@@ -65,6 +66,15 @@ export class Children {
     if (left?.hash === hash && left.version === live.metadata.resourceVersion) return true;
     return carries(live, intent);
   }
+}
+
+/** Names are made from the names of users' objects, so two may meet. @throws Error that says what to do */
+function requireOwn(live: KubeObject, intent: KubeObject): void {
+  const owner = live.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined || intent.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) !== false) return;
+  throw new Error(
+    `${live.kind} ${live.metadata.name} belongs to ${owner.kind} ${owner.name}; rename one of the two, or delete the object`,
+  );
 }
 
 function hashOf({ metadata }: KubeObject): string | undefined {

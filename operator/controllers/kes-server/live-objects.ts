@@ -35,7 +35,7 @@ export interface LiveContainer {
   readonly restartCount?: number;
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };
-    readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode?: number };
+    readonly terminated?: Terminated;
   };
   readonly lastState?: LiveContainer["state"];
 }
@@ -44,6 +44,12 @@ export interface LiveConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
   /** Base64. */
   readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+export interface Terminated {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly exitCode?: number;
 }
 
 /** Of cert-manager.io/v1. */

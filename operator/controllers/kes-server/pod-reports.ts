@@ -46,6 +46,8 @@ interface Followed {
   /** Calls in a row that gave no answer. */
   misses: number;
   timer: NodeJS.Timeout | undefined;
+  /** Resolved when the first answer is there, or when there is none. */
+  readonly asked: PromiseWithResolvers<void>;
 }
 
 export class PodReports implements Disposable {
@@ -64,9 +66,19 @@ export class PodReports implements Disposable {
     for (const [uid, pod] of pods) {
       if (wanted.has(uid)) continue;
       clearTimeout(pod.timer);
+      pod.asked.resolve();
       pods.delete(uid);
     }
     for (const target of targets) this.#followPod(server, target, revision);
+  }
+
+  /** Waits until every pod was asked once, at most `ms` milliseconds: a new pod must not look like one that is silent. */
+  async firstAnswers(server: string, ms: number): Promise<void> {
+    const asked = [...(this.#servers.get(server)?.values() ?? [])].map((pod) => pod.asked.promise);
+    const isOver = Promise.withResolvers<void>();
+    const timer = setTimeout(isOver.resolve, ms);
+    await Promise.race([Promise.all(asked), isOver.promise]);
+    clearTimeout(timer);
   }
 
   of(server: string): readonly PodReport[] {
@@ -93,6 +105,7 @@ export class PodReports implements Disposable {
         pause: firstPause,
         misses: 0,
         timer: undefined,
+        asked: Promise.withResolvers(),
       };
       pods?.set(target.uid, pod);
       this.#askAfter(server, pod, 0);
@@ -136,8 +149,10 @@ export class PodReports implements Disposable {
 }
 
 function noteAnswer(pod: Followed, answer: Omit<PodReport, "target">): void {
+  pod.asked.resolve();
   pod.misses = answer.state === undefined ? pod.misses + 1 : 0;
-  if (pod.misses === 0 || pod.misses >= patience) pod.report = { target: pod.report.target, ...answer };
+  const isKept = pod.misses > 0 && pod.misses < patience && pod.report.state !== undefined;
+  if (!isKept) pod.report = { target: pod.report.target, ...answer };
 }
 
 function isCalm({ keystore, keys, stale }: SyncState): boolean {

@@ -3,7 +3,7 @@ import { labels } from "../../api/kinds.ts";
 import type { KesServer } from "../../api/generated.ts";
 import type { Cache } from "../../kube/cache.ts";
 import { conditionOf } from "./live-objects.ts";
-import type { LiveContainer, LivePod } from "./live-objects.ts";
+import type { LiveContainer, LivePod, Terminated } from "./live-objects.ts";
 import type { PodReport, PodTarget } from "./pod-reports.ts";
 
 /** Reasons of a waiting container that pass by themselves. */
@@ -45,10 +45,15 @@ function containerTrouble({ status }: LivePod): string | undefined {
 function waitingOf({ name, state, lastState }: LiveContainer): string | undefined {
   const waiting = state?.waiting;
   if (waiting === undefined || passing.has(waiting.reason ?? "")) return undefined;
-  const exit = lastState?.terminated?.exitCode;
-  const ended =
-    exit === undefined ? "" : ` (exit code ${exit}; kubectl logs -c ${name} --previous shows its last words)`;
-  return [`${waiting.reason ?? "waiting"}${ended}`, waiting.message].filter(Boolean).join(": ");
+  const ended = lastState?.terminated;
+  const words = ended === undefined ? waiting.message : lastWords(name, ended);
+  return [waiting.reason, words].filter(Boolean).join(": ");
+}
+
+/** The last line that the container wrote before it ended. */
+function lastWords(name: string, { message, exitCode }: Terminated): string {
+  const line = message?.trim().split("\n").at(-1);
+  return line ?? `it ended with exit code ${exitCode}; kubectl logs -c ${name} --previous shows its last words`;
 }
 
 function schedulingTrouble({ status }: LivePod): string | undefined {

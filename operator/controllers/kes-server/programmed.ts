@@ -55,8 +55,7 @@ export interface PodCount {
 
 /** @param since number of the bundle that they must have */
 export function countPods(reports: readonly PodReport[], publications: Publications, since: number): PodCount {
-  // A new pod is ready only with a bundle; until it was asked it changes nothing.
-  const ready = reports.filter(({ target, state, problem }) => target.ready && (state ?? problem) !== undefined);
+  const ready = reports.filter(({ target }) => target.ready);
   const silent = ready.filter(({ state }) => state === undefined);
   const confirmed = ready.filter(({ state }) => {
     return state !== undefined && publications.numberOf(state.revision) >= since && !state.stale;

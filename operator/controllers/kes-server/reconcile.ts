@@ -36,6 +36,8 @@ import type { ServerView } from "./view.ts";
 const safetyInterval = 10 * 60_000;
 /** While something that the spec names is missing, which no watch tells of. */
 const missingInterval = 5000;
+/** How long a visit waits for what new pods say. */
+const firstAnswerTime = 500;
 /** The cache was behind: what it lacks is on its way. */
 const staleInterval = 100;
 
@@ -73,6 +75,7 @@ export class ServerReconciler {
     const seen = isPaused
       ? await this.#see(server, memory, compilation, signal)
       : await this.#act(server, memory, compilation, { decision, signal });
+    await this.#askPods(key, server, memory);
     const view = this.#viewOf(server, memory, compilation, { decision, seen });
     this.#deps.board.publish(key, reportOf(view, memory, compilation));
     const status = statusOf(view);
@@ -190,12 +193,16 @@ export class ServerReconciler {
     return other && endpointOf(other);
   }
 
+  async #askPods(key: string, server: KesServer, memory: ServerMemory): Promise<void> {
+    const targets = targetsOf(server, podsOf(server, this.#deps.pods));
+    this.#reports.follow(key, targets, memory.published?.revision ?? "");
+    await this.#reports.firstAnswers(key, firstAnswerTime);
+  }
+
   #viewOf(server: KesServer, memory: ServerMemory, compilation: Compilation, { decision, seen }: Happened): ServerView {
     const now = this.#deps.now();
     const key = keyOf(refOfObject(server));
     const pods = podsOf(server, this.#deps.pods);
-    const revision = memory.published?.revision;
-    this.#reports.follow(key, targetsOf(server, pods), revision ?? "");
     const reports = this.#reports.of(key);
     const held = decision.kind === "hold" ? decision.judgement : undefined;
     const publication = publicationOf({ server, memory, reports, held, now });

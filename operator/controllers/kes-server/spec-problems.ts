@@ -1,7 +1,6 @@
 // What in the spec of a KesServer cannot work, one sentence each, with what to do.
 import { isIP } from "node:net";
 import type { KesServer, KesServerSpec } from "../../api/generated.ts";
-import { keystoreParts } from "./objects/keystore.ts";
 import { serverVolumes } from "./objects/container.ts";
 
 export function specProblems(server: KesServer, adminHash: string | undefined): readonly string[] {
@@ -44,9 +43,8 @@ function volumes(server: KesServer): readonly string[] {
   ];
 }
 
-function variables(server: KesServer): readonly string[] {
-  const own = keystoreParts({ server, storeUsed: true }).variables;
-  const names = taken([...own, ...(server.spec.env ?? [])].map(({ name }) => name));
+function variables({ spec }: KesServer): readonly string[] {
+  const names = taken((spec.env ?? []).map(({ name }) => name));
   return names.map((name) => `spec.env: the variable ${name} is set already; remove it`);
 }
 

@@ -89,12 +89,14 @@ describe("what cannot work", () => {
       "spec.extraVolumeMounts: something is mounted at /etc/kes/config already; choose another path",
     ],
     [
-      "a variable of ours",
+      "a variable twice",
       {
-        keystore: { keysecure: { endpoint: "https://k", tokenSecretRef: { name: "s", key: "k" } } },
-        env: [{ name: "KES_KEYSECURE_TOKEN", value: "x" }],
+        env: [
+          { name: "A", value: "x" },
+          { name: "A", value: "y" },
+        ],
       },
-      "spec.env: the variable KES_KEYSECURE_TOKEN is set already; remove it",
+      "spec.env: the variable A is set already; remove it",
     ],
     [
       "a fallback on itself",

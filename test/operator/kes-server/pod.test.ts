@@ -28,11 +28,6 @@ function groupOf(keystore: object, openshift: boolean): unknown {
   return templateOf({ keystore }, { settings: { ...settings, openshift } }).spec.securityContext.fsGroup;
 }
 
-/** A variable's source. */
-function secret(name: string, key: string, optional?: true): object {
-  return { valueFrom: { secretKeyRef: { key, name, ...(optional && { optional }) } } };
-}
-
 function drainOf(terminationGracePeriodSeconds: number): unknown {
   return containerOf({ terminationGracePeriodSeconds }).lifecycle.preStop.sleep.seconds;
 }
@@ -113,15 +108,15 @@ describe("the pod", () => {
     }
   });
 
-  test("credentials that the server takes as text come by variables", () => {
+  test("credentials are files that may be missing and are replaced under a running server", () => {
     const auth = { appRole: { roleID: "r", secretIDSecretRef: { name: "s", key: "k" } } };
-    const approle = containerOf({ keystore: { vault: { endpoint: "https://vault:8200", auth } } });
-    assert.deepEqual(approle.env, [{ name: "KES_VAULT_SECRET_ID", ...secret("s", "k") }]);
-    const aws = { region: "eu-central-1", credentialsSecret: { name: "aws", secretKeyKey: "sk" } };
-    assert.deepEqual(containerOf({ keystore: { aws } }).env, [
-      { name: "AWS_ACCESS_KEY_ID", ...secret("aws", "accessKey", true) },
-      { name: "AWS_SECRET_ACCESS_KEY", ...secret("aws", "sk", true) },
-    ]);
+    const template = templateOf({ keystore: { vault: { endpoint: "https://vault:8200", auth } } });
+    const volume = itemsOf(template.spec.volumes).find(({ name }) => name === "kes-credentials");
+    const items = [{ key: "k", path: "secret-id" }];
+    assert.deepEqual(volume.projected.sources, [{ secret: { name: "s", items, optional: true } }]);
+    const mount = itemsOf(template.spec.containers[0].volumeMounts).find(({ name }) => name === "kes-credentials");
+    assert.deepEqual(mount, { name: "kes-credentials", mountPath: "/etc/kes/credentials", readOnly: true });
+    assert.equal(template.spec.containers[0].env, undefined);
   });
 
   test("goes on serving while endpoints are removed, within its time to stop", () => {

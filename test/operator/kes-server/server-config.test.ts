@@ -91,8 +91,8 @@ describe("the configuration of the key store", () => {
           method: "approle",
           engine: "roles",
           namespace: undefined,
-          id: "value of KES_VAULT_ROLE_ID",
-          secret: "value of KES_VAULT_SECRET_ID",
+          id: { file: `${files}/credentials/role-id` },
+          secret: { file: `${files}/credentials/secret-id` },
         },
         transit: { engine: "wrap", key: "kes" },
         tls: {
@@ -123,7 +123,7 @@ describe("the configuration of the key store", () => {
       },
     ],
     [
-      "AWS; credentials are left to the SDK",
+      "AWS",
       {
         aws: {
           region: "eu-central-1",
@@ -139,7 +139,11 @@ describe("the configuration of the key store", () => {
         endpoint: "https://secrets.example.io",
         region: "eu-central-1",
         kmsKey: "alias/kes",
-        credentials: undefined,
+        credentials: {
+          accessKey: { file: `${files}/credentials/access-key` },
+          secretKey: { file: `${files}/credentials/secret-key` },
+          sessionToken: undefined,
+        },
         prefix: "kes/",
         tags: new Map([["a", "b"]]),
       },
@@ -157,7 +161,7 @@ describe("the configuration of the key store", () => {
       {
         type: "gemalto",
         endpoint: "https://keysecure.example",
-        token: "value of KES_KEYSECURE_TOKEN",
+        token: { file: `${files}/credentials/token` },
         domain: "kes",
         ca: `${files}/keystore-ca/ca.crt`,
       },

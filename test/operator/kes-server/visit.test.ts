@@ -96,6 +96,18 @@ describe("a visit", () => {
     assert.match(cluster.says("Accepted"), /^True/);
   });
 
+  test("does not take over what belongs to somebody else", async () => {
+    await visit();
+    const services = cluster.kinds.get("Service");
+    const service: Json = services?.get({ namespace: "kes-system", name: "kes" });
+    const owner = { apiVersion: "v1", kind: "KesServer", name: "other", uid: "u2", controller: true };
+    services?.put({ ...service, metadata: { ...service.metadata, ownerReferences: [owner], resourceVersion: "x" } });
+    cluster.writes.length = 0;
+    await assert.rejects(visit(), /Service kes belongs to KesServer other; rename one/);
+    assert.deepEqual(cluster.writes, ["KesServer/kes status"]);
+    assert.equal(cluster.says("Accepted"), "False ApplyFailed");
+  });
+
   test("writes nothing while the server is paused, and goes on reporting to others", async () => {
     await visit();
     cluster.declare({}, { annotations: { "kes-operator.io/paused": "true" } });

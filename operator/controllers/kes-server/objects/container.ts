@@ -19,14 +19,13 @@ export const containerName = "kes";
 export function serverContainer(observed: Observed): Fields {
   const { server, image, settings } = observed;
   const { spec } = server;
-  const variables = [...keystoreParts(observed).variables, ...(spec.env ?? [])];
   return {
     name: containerName,
     image,
     imagePullPolicy: spec.image?.pullPolicy ?? settings.imagePullPolicy,
     // Nothing but the audit log goes to standard output.
     args: ["server", `--config=${places.config}/${configFile}`, "--quiet"],
-    ...(variables.length === 0 ? {} : { env: variables }),
+    env: spec.env,
     envFrom: spec.envFrom,
     resources: resourcesOf(spec.resources),
     securityContext: spec.securityContext ?? restricted,

@@ -1,13 +1,12 @@
-// What the key store of a server needs: its member of the configuration file, and the volumes and variables that hold what
+// What the key store of a server needs: its member of the configuration file, and the volumes that hold what
 // the file refers to. Credentials never stand in the file; they come from Secrets that the operator does not read.
 import type { AwsKeystore, FsKeystore, KeySecureKeystore } from "../../../api/generated.ts";
 import { childNames } from "./child-names.ts";
 import type { Fields } from "./child.ts";
+import { credentialVolume, referenceTo } from "./credential-files.ts";
 import type { MountedVolume } from "./mounted-volume.ts";
 import type { Observed } from "./observed.ts";
 import { places } from "./places.ts";
-import { referenceTo, secretVariable } from "./secret-variable.ts";
-import type { SecretVariable } from "./secret-variable.ts";
 import { storeCa } from "./store-ca.ts";
 import { vaultParts } from "./vault-keystore.ts";
 
@@ -15,7 +14,6 @@ export interface KeystoreParts {
   /** `keystore:` of the configuration file. */
   readonly settings: Fields;
   readonly volumes: readonly MountedVolume[];
-  readonly variables: readonly SecretVariable[];
 }
 
 /** What the parts depend on. */
@@ -27,7 +25,7 @@ export function keystoreParts(observed: StoreView): KeystoreParts {
   if (vault !== undefined) return vaultParts(vault);
   if (aws !== undefined) return awsParts(aws);
   if (keysecure !== undefined) return keySecureParts(keysecure);
-  return { settings: { memory: {} }, volumes: [], variables: [] };
+  return { settings: { memory: {} }, volumes: [] };
 }
 
 function fsParts(fs: FsKeystore, { server, storeUsed }: StoreView): KeystoreParts {
@@ -45,7 +43,6 @@ function fsParts(fs: FsKeystore, { server, storeUsed }: StoreView): KeystorePart
   return {
     settings: { fs: { path: fs.path, init, encryption } },
     volumes: [store, ...wrappingKeys(fs)],
-    variables: [],
   };
 }
 
@@ -59,24 +56,28 @@ function wrappingKeys({ encryption }: FsKeystore): readonly MountedVolume[] {
 
 function awsParts(aws: AwsKeystore): KeystoreParts {
   const { region, endpoint, kmsKey, prefix, tags, credentialsSecret } = aws;
-  const settings = { aws: { secretsmanager: { region, endpoint, kmskey: kmsKey, prefix, tags } } };
-  if (credentialsSecret === undefined) return { settings, volumes: [], variables: [] };
+  const settings = { region, endpoint, kmskey: kmsKey, prefix, tags };
+  if (credentialsSecret === undefined) return { settings: { aws: { secretsmanager: settings } }, volumes: [] };
   const { name, accessKeyKey, secretKeyKey, sessionTokenKey } = credentialsSecret;
-  // By the names that the AWS SDK looks for, so that missing ones are reported by the store and not by the file's reader.
-  const variables = [
-    secretVariable("AWS_ACCESS_KEY_ID", { name, key: accessKeyKey }, true),
-    secretVariable("AWS_SECRET_ACCESS_KEY", { name, key: secretKeyKey }, true),
-    ...(sessionTokenKey === undefined
-      ? []
-      : [secretVariable("AWS_SESSION_TOKEN", { name, key: sessionTokenKey }, true)]),
-  ];
-  return { settings, volumes: [], variables };
+  const accesskey = { name: "access-key", from: { name, key: accessKeyKey } };
+  const secretkey = { name: "secret-key", from: { name, key: secretKeyKey } };
+  const token = sessionTokenKey && { name: "session-token", from: { name, key: sessionTokenKey } };
+  const credentials = {
+    accesskey: referenceTo(accesskey),
+    secretkey: referenceTo(secretkey),
+    token: token && referenceTo(token),
+  };
+  const files = token === undefined || token === "" ? [accesskey, secretkey] : [accesskey, secretkey, token];
+  return {
+    settings: { aws: { secretsmanager: { ...settings, credentials } } },
+    volumes: [credentialVolume(files)],
+  };
 }
 
 function keySecureParts({ endpoint, domain, tokenSecretRef, ca }: KeySecureKeystore): KeystoreParts {
   const { path, volumes } = storeCa(ca);
-  const token = secretVariable("KES_KEYSECURE_TOKEN", tokenSecretRef, false);
+  const token = { name: "token", from: tokenSecretRef };
   const tls = path === undefined ? undefined : { ca: path };
   const settings = { gemalto: { keysecure: { endpoint, credentials: { token: referenceTo(token), domain }, tls } } };
-  return { settings, volumes, variables: [token] };
+  return { settings, volumes: [...volumes, credentialVolume([token])] };
 }

@@ -11,6 +11,7 @@ export const places = {
   storeCa: "/etc/kes/keystore-ca",
   storeCertificate: "/etc/kes/keystore-tls",
   storeToken: "/etc/kes/keystore-token",
+  credentials: "/etc/kes/credentials",
   wrappingKeys: "/etc/kes/wrapping-keys",
   vaultToken: "/var/run/secrets/vault",
   /** The kubelet's usual place, where the server looks for its token. */

@@ -2,33 +2,30 @@
 import type { VaultAppRoleAuth, VaultAuth, VaultKeystore, VaultKubernetesAuth } from "../../../api/generated.ts";
 import type { VaultTokenAuth } from "../../../api/generated.ts";
 import type { Fields } from "./child.ts";
+import { credentialVolume, referenceTo } from "./credential-files.ts";
 import type { KeystoreParts } from "./keystore.ts";
 import type { MountedVolume } from "./mounted-volume.ts";
 import { places } from "./places.ts";
-import { referenceTo, secretVariable } from "./secret-variable.ts";
-import type { SecretVariable } from "./secret-variable.ts";
 import { storeCa } from "./store-ca.ts";
 
 interface Login {
   readonly settings: Fields;
   readonly volumes?: readonly MountedVolume[];
-  readonly variables?: readonly SecretVariable[];
 }
 
 export function vaultParts(vault: VaultKeystore): KeystoreParts {
   const { endpoint, engine, version, namespace, prefix, transit } = vault;
   const ca = storeCa(vault.tls?.ca);
   const client = clientCertificate(vault.tls?.clientCertSecretName);
-  const { settings, volumes = [], variables = [] } = loginOf(vault.auth);
+  const { settings, volumes = [] } = loginOf(vault.auth);
   const tls = ca.path === undefined && client === undefined ? undefined : { ca: ca.path, ...client?.settings };
   return {
     settings: { vault: { endpoint, engine, version, namespace, prefix, ...settings, transit, tls } },
     volumes: [...volumes, ...ca.volumes, ...(client?.volumes ?? [])],
-    variables,
   };
 }
 
-function clientCertificate(secretName: string | undefined): Required<Omit<Login, "variables">> | undefined {
+function clientCertificate(secretName: string | undefined): Required<Login> | undefined {
   if (secretName === undefined) return undefined;
   const path = places.storeCertificate;
   const items = ["tls.crt", "tls.key"].map((key) => ({ key, path: key }));
@@ -57,12 +54,12 @@ function kubernetesLogin(login: VaultKubernetesAuth): Login {
 }
 
 function appRoleLogin({ mountPath, namespace, roleID, roleIDSecretRef, secretIDSecretRef }: VaultAppRoleAuth): Login {
-  const secretId = secretVariable("KES_VAULT_SECRET_ID", secretIDSecretRef, false);
-  const roleId = roleIDSecretRef && secretVariable("KES_VAULT_ROLE_ID", roleIDSecretRef, false);
+  const secretId = { name: "secret-id", from: secretIDSecretRef };
+  const roleId = roleIDSecretRef && { name: "role-id", from: roleIDSecretRef };
   const id = roleId === undefined ? roleID : referenceTo(roleId);
   return {
     settings: { approle: { id, secret: referenceTo(secretId), engine: mountPath, namespace } },
-    variables: roleId === undefined ? [secretId] : [roleId, secretId],
+    volumes: [credentialVolume(roleId === undefined ? [secretId] : [roleId, secretId])],
   };
 }
 
