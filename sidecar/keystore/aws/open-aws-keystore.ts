@@ -1,9 +1,9 @@
 // From the configuration to a client: credentials, retries, deadlines, connections.
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretsManagerClientConfig } from "@aws-sdk/client-secrets-manager";
 import type { AwsCredentials, AwsKeystoreConfig, Credential } from "../../contract/config.ts";
+import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
 import { readCredential } from "../credential.ts";
 import type { Endpoint } from "../diagnosis.ts";
 import type { Keystore } from "../keystore.ts";

@@ -2,10 +2,10 @@
 // repeated twice after 0.2 to 1 s, as the original does (reference 5.4); the caller's signal ends everything. A create
 // repeated this way can meet its own first attempt and hear "exists": whoever creates reads back and compares.
 import { Agent, request as httpsRequest } from "node:https";
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KesError } from "../../errors.ts";
+import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
 import { networkCause } from "../network-cause.ts";
 
 /** Milliseconds for one try, so that a dead connection leaves time for a second within a call's deadline. */
