@@ -86,6 +86,18 @@ export class StoreMonitor implements Disposable {
     return true;
   }
 
+  /** Lets the monitor learn from a call's outcome. */
+  async watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      const result = await call;
+      this.succeeded();
+      return result;
+    } catch (error) {
+      if (isUnreachable(error)) await this.failed(error);
+      throw error;
+    }
+  }
+
   /** Asks the store's status now, or joins the question that is under way. Resolves to whether it is away. */
   check(): Promise<boolean> {
     if (this.#closed) return Promise.resolve(this.offline);
