@@ -204,8 +204,8 @@ export class KeyService implements AsyncDisposable {
   /** @returns the ciphertext. Throws as `get`. */
   encrypt(name: string, plaintext: Uint8Array, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
     const key = this.get(name, signal);
-    if (key instanceof Promise) return key.then((found) => this.#use.encrypt(found, { plaintext, context }, signal));
-    return this.#use.encrypt(key, { plaintext, context }, signal);
+    if (key instanceof Promise) return key.then((found) => this.#use.encrypt(found, plaintext, context, signal));
+    return this.#use.encrypt(key, plaintext, context, signal);
   }
 
   /**
@@ -214,8 +214,8 @@ export class KeyService implements AsyncDisposable {
    */
   decrypt(name: string, ciphertext: Buffer, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
     const key = this.get(name, signal);
-    if (key instanceof Promise) return key.then((found) => this.#use.decrypt(found, { ciphertext, context }, signal));
-    return this.#use.decrypt(key, { ciphertext, context }, signal);
+    if (key instanceof Promise) return key.then((found) => this.#use.decrypt(found, ciphertext, context, signal));
+    return this.#use.decrypt(key, ciphertext, context, signal);
   }
 
   /**

@@ -26,22 +26,14 @@ export class KeyUse {
     return { plaintext, ciphertext: encrypt(key, plaintext, context, this.#random) };
   }
 
-  encrypt(
-    key: HeldKey,
-    message: { readonly plaintext: Uint8Array; readonly context: Uint8Array },
-    signal: SignalSource,
-  ): Buffer | Promise<Buffer> {
-    if (key instanceof RemoteKey) return this.#calls.encrypt(key, message, signal());
-    return encrypt(key, message.plaintext, message.context, this.#random);
+  encrypt(key: HeldKey, plaintext: Uint8Array, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
+    if (key instanceof RemoteKey) return this.#calls.encrypt(key, { plaintext, context }, signal());
+    return encrypt(key, plaintext, context, this.#random);
   }
 
-  decrypt(
-    key: HeldKey,
-    message: { readonly ciphertext: Buffer; readonly context: Uint8Array },
-    signal: SignalSource,
-  ): Buffer | Promise<Buffer> {
-    if (key instanceof RemoteKey) return this.#calls.decrypt(key, message, signal());
-    return decrypt(key, message.ciphertext, message.context);
+  decrypt(key: HeldKey, ciphertext: Buffer, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
+    if (key instanceof RemoteKey) return this.#calls.decrypt(key, { ciphertext, context }, signal());
+    return decrypt(key, ciphertext, context);
   }
 
   hmac(key: HeldKey, message: Uint8Array): Buffer {
