@@ -15,7 +15,7 @@ import type { SystemFigures } from "./metrics/system.ts";
 const responseBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 3, 5, 10];
 const storeBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export type StoreOperation = "create" | "get" | "delete" | "list" | "status";
+export type StoreOperation = "create" | "get" | "delete" | "list" | "status" | "generate" | "encrypt" | "decrypt";
 export type DenialReason = "identity-unknown" | "denied-by-rule" | "no-rule-allows";
 export type LogName = "audit" | "error";
 

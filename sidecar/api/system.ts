@@ -14,7 +14,7 @@ export const ready: Handler = async (call) => {
 };
 
 export function status(services: Services): Handler {
-  return async (call) => jsonReply({ ...figures(services), ...(await storeFields(call)) });
+  return async (call) => jsonReply({ ...figures(services), ...(await storeFields(call)), ...budgetField(call) });
 }
 
 function figures(services: Services): object {
@@ -43,6 +43,11 @@ async function storeFields(call: ApiCall): Promise<object> {
     if (isKesError(error, "StoreFailed")) return { keystore_unavailable: true };
     return { keystore_unavailable: true, keystore_unreachable: true };
   }
+}
+
+/** Our own addition: whole seconds that cached keys serve if the store is, or stays, away. */
+function budgetField({ state }: ApiCall): object {
+  return { offline_budget_seconds: Math.floor(state.keys.stats().offlineBudgetSeconds) };
 }
 
 export function metrics({ metrics }: Services): Handler {

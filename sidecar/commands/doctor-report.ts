@@ -20,13 +20,11 @@ export type Report = (finding: Finding) => void;
 
 /** A failed step: cause and remedy, as far as the error knows them. `remedy` is better knowledge. */
 export function failed(step: string, error: unknown, remedy?: string): Finding {
-  const known = remedy ?? (error instanceof StepFailure ? error.remedy : undefined) ?? networkRemedy(error);
-  return { step, verdict: "failed", text: messageOf(error), ...(known !== undefined && { remedy: known }) };
-}
-
-// A KesError's message ends with its remedy.
-function networkRemedy(error: unknown): string | undefined {
-  return isKesError(error) ? undefined : networkCause(error)?.remedy;
+  // A KesError's message ends with its remedy.
+  const network = isKesError(error) || error instanceof StepFailure ? undefined : networkCause(error);
+  const known = remedy ?? (error instanceof StepFailure ? error.remedy : network?.remedy);
+  const text = network?.text ?? messageOf(error);
+  return { step, verdict: "failed", text, ...(known !== undefined && { remedy: known }) };
 }
 
 const marks: Readonly<Record<Verdict, readonly [mark: string, style: Style]>> = {

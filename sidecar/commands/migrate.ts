@@ -42,6 +42,7 @@ export function migrateCommand(environment: Environment): Command {
     const warn = (message: string): void => void environment.stderr.write(`Warning: ${message}\n`);
     await using sourceStore = await openKeystore(source.keystore, { onWarning: warn });
     await using targetStore = await openKeystore(target.keystore, { onWarning: warn });
+    requireSameKind(sourceStore, targetStore);
     await migrate({ source: sourceStore, target: targetStore, pattern }, options, environment);
   });
 }
@@ -102,6 +103,14 @@ function printReport(terminal: Terminal, report: MigrationReport, options: Migra
   const written = copied + replaced;
   if (options.dryRun === true) return terminal.line(`Would migrate ${written} keys.`);
   terminal.line(written === 0 ? "Migration succeeded! No keys migrated." : `Migrated ${written} keys successfully!`);
+}
+
+/** What stands in a store whose keys are inside a KMS is of no use anywhere else, and the reverse. */
+function requireSameKind(source: Keystore, target: Keystore): void {
+  if ((source.keyring === undefined) === (target.keyring === undefined)) return;
+  const { label } = source.keyring === undefined ? target : source;
+  const sentence = `keys of ${label} are inside the KMS (transit.mode remote): they can neither be copied out nor in`;
+  throw new KesError("NotSupported", sentence);
 }
 
 function usage(sentence: string): KesError {

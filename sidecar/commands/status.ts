@@ -51,10 +51,15 @@ function summary(state: JsonObject, latency: number): readonly Row[] {
 const nanosecondsPerMs = 1_000_000;
 
 function keystoreText(state: JsonObject): string {
-  if (state["keystore_unreachable"] === true) return "unreachable";
+  if (state["keystore_unreachable"] === true)
+    return `unreachable${budgetText(numberField(state, "offline_budget_seconds"))}`;
   if (state["keystore_unavailable"] === true) return "unavailable";
   const latency = numberField(state, "keystore_latency");
   return latency === 0 ? "unknown" : formatDuration(latency < nanosecondsPerMs ? latency : latency / nanosecondsPerMs);
+}
+
+function budgetText(seconds: number): string {
+  return seconds === 0 ? "" : `; cached keys serve for ${formatDuration(seconds * 1000)}`;
 }
 
 function machine(state: JsonObject): readonly Row[] {

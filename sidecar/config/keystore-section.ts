@@ -25,7 +25,15 @@ export function keystoreSection(draft: Draft): KeystoreConfig {
     return none;
   }
   checkOne(section);
-  return configOf(section.value);
+  const config = configOf(section.value);
+  noteOffline(config, section, raw.cache?.expiry?.offline);
+  return config;
+}
+
+/** Tells that an offline cache is of no use where the keys are not in it. */
+function noteOffline(config: KeystoreConfig, { at }: Located<RawStores>, offline = 0): void {
+  if (offline === 0 || config.type !== "vault" || config.transit?.mode !== "remote") return;
+  at.note("with transit.mode remote nothing works while Vault is away: cache.expiry.offline has no effect");
 }
 
 /** The first store that is given; checkOne reports the others. */

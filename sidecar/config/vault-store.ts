@@ -35,7 +35,7 @@ export const vaultTable = object(
     ),
     token: located(object({ file: located(text), namespace: located(text) }, ["file"])),
     cert: located(object({ engine: located(text), namespace: located(text), role: text })),
-    transit: located(object({ engine: located(text), key: located(text) }, ["key"])),
+    transit: located(object({ engine: located(text), key: located(text), mode: oneOf("wrap", "remote") }, ["key"])),
     tls: located(object({ key: text, cert: text, ca: text })),
     status: object({ ping: leftover("the server asks for the state of every key store at its own interval") }),
   },
@@ -148,10 +148,11 @@ function certOf({ cert }: Raw, outer: string | undefined, tls: VaultTlsConfig): 
 
 function transitOf(transit: Raw["transit"]): VaultKeystoreConfig["transit"] {
   if (transit === undefined) return undefined;
-  const { engine, key } = transit.value;
+  const { engine, key, mode } = transit.value;
   return {
     engine: pathOf(engine) ?? "transit",
     key: pathOf(key) ?? required(key, "no key; name the key of the transit engine"),
+    mode: mode ?? "wrap",
   };
 }
 

@@ -181,9 +181,16 @@ export interface VaultKeystoreConfig {
   /** Folder inside the engine; empty = none. */
   readonly prefix: string;
   readonly login: VaultLogin;
-  /** Wraps every value before it is stored. */
-  readonly transit: { readonly engine: string; readonly key: string } | undefined;
+  readonly transit: VaultTransitConfig | undefined;
   readonly tls: VaultTlsConfig;
+}
+
+export interface VaultTransitConfig {
+  /** Mount path of the transit engine. */
+  readonly engine: string;
+  readonly key: string;
+  /** `wrap`: every value is wrapped before it is stored. `remote`: keys stay in the engine, which makes and opens data keys. */
+  readonly mode: "wrap" | "remote";
 }
 
 /** How a token is got. `namespace` is where the login happens; absent = the root. */

@@ -11,6 +11,7 @@ import type { Cipher } from "./cipher.ts";
 import { keySize, parseCipher } from "./cipher.ts";
 import { Key } from "./key.ts";
 import { bytesField, Message, messageField, varintField } from "./protobuf.ts";
+import { isRemoteRecord } from "./remote-key.ts";
 import { formatTimestamp, normalizeTimestamp, parseTimestamp, zeroTime } from "./timestamp.ts";
 import { isWholeJson } from "./whole-json.ts";
 
@@ -83,6 +84,10 @@ function creationTime(time: Message | undefined): string {
 }
 
 function decodeJson(bytes: Buffer): Key {
+  if (isRemoteRecord(bytes)) {
+    const remedy = "configure the store as it was at its creation (keystore.vault.transit.mode: remote)";
+    throw new KesError("KeyCorrupt", `the stored key cannot be read, it is the record of one inside a KMS: ${remedy}`);
+  }
   const shape = { bytes: "bytes", algorithm: "string", created_at: "string", created_by: "string" } as const;
   const fields = decodeFields(bytes, shape);
   if (!fields) throw corrupt("its JSON has fields of the wrong type");

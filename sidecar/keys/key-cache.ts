@@ -5,9 +5,13 @@
 //   suspect  a delete of unknown outcome: stale at once
 // Whether a stale entry may serve once more, because the store is away, is the key service's decision.
 import type { Key } from "./key.ts";
+import type { RemoteKey } from "./remote-key.ts";
+
+/** A key of this process, or the record of one that is inside the KMS. */
+export type HeldKey = Key | RemoteKey;
 
 interface Entry {
-  readonly key: Key;
+  readonly key: HeldKey;
   readonly loadedAt: number;
   used: boolean;
   suspect: boolean;
@@ -21,7 +25,7 @@ export class KeyCache {
   }
 
   /** The key if it is not stale; counts as use. `any` = 0: age does not matter. */
-  fresh(name: string, now: number, any: number): Key | undefined {
+  fresh(name: string, now: number, any: number): HeldKey | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined || isStale(entry, now, any)) return undefined;
     entry.used = true;
@@ -29,13 +33,13 @@ export class KeyCache {
   }
 
   /** The key however old. `use`: counts as use. */
-  peek(name: string, use: boolean): Key | undefined {
+  peek(name: string, use: boolean): HeldKey | undefined {
     const entry = this.#entries.get(name);
     if (entry && use) entry.used = true;
     return entry?.key;
   }
 
-  put(name: string, key: Key, now: number): void {
+  put(name: string, key: HeldKey, now: number): void {
     this.#entries.set(name, { key, loadedAt: now, used: true, suspect: false });
   }
 
@@ -64,7 +68,7 @@ export class KeyCache {
   }
 
   /** @returns the keys that were in it, for wiping */
-  clear(): readonly Key[] {
+  clear(): readonly HeldKey[] {
     const keys = Array.from(this.#entries.values(), (entry) => entry.key);
     this.#entries.clear();
     return keys;

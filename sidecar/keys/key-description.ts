@@ -1,7 +1,7 @@
 // What may be shown of a key, and what a configuration or a bundle may expect of it.
 import { KesError } from "../errors.ts";
 import type { Cipher } from "./cipher.ts";
-import type { Key } from "./key.ts";
+import type { HeldKey } from "./key-cache.ts";
 
 export interface KeyDescription {
   readonly name: string;
@@ -13,7 +13,7 @@ export interface KeyDescription {
   readonly fingerprint: string;
 }
 
-export function describeKey(name: string, key: Key): KeyDescription {
+export function describeKey(name: string, key: HeldKey): KeyDescription {
   const { cipher, createdAt, createdBy, fingerprint } = key;
   return { name, algorithm: cipher, createdAt, createdBy, fingerprint };
 }

@@ -1,7 +1,16 @@
 // What the key service tells whoever logs and counts; it imports neither logger nor metrics itself.
 import type { ErrorCode } from "../errors.ts";
 
-export type StoreOperation = "create" | "get" | "delete" | "list" | "status";
+export type StoreOperation =
+  | "create"
+  | "get"
+  | "delete"
+  | "list"
+  | "status"
+  // Of a keyring: keys that are inside the KMS.
+  | "generate"
+  | "encrypt"
+  | "decrypt";
 
 export type KeyEvent =
   /** A call to the key store has settled. `code` is undefined when it succeeded. */

@@ -8,10 +8,9 @@
 import type { CacheConfig } from "../contract/config.ts";
 import { isKesError, KesError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
-import { decodeStoredKey } from "./encoding.ts";
 import type { KeyEventListener } from "./key-event.ts";
-import type { Key } from "./key.ts";
 import { KeyCache } from "./key-cache.ts";
+import type { HeldKey } from "./key-cache.ts";
 import type { StoreCalls } from "./store-calls.ts";
 import type { StoreMonitor } from "./store-monitor.ts";
 
@@ -20,10 +19,12 @@ export interface LoaderOptions {
   readonly clock: Clock;
   readonly monitor: StoreMonitor;
   readonly onEvent: KeyEventListener;
+  /** The key in a stored value. @throws KesError KeyCorrupt, and what a KMS that is asked about it throws */
+  readonly decode: (stored: Buffer, signal: AbortSignal) => HeldKey | Promise<HeldKey>;
 }
 
 interface Read {
-  readonly key: Promise<Key>;
+  readonly key: Promise<HeldKey>;
   /** False once a delete overtook it: its result must not enter the cache. */
   current: boolean;
 }
@@ -65,7 +66,7 @@ export class KeyLoader implements Disposable {
    * @param signal asked for only if the store has to be; ends this caller's wait, not the read others share
    * @throws KesError KeyNotFound | KeyCorrupt | StoreUnreachable | StoreFailed
    */
-  get(name: string, signal: () => AbortSignal): Key | Promise<Key> {
+  get(name: string, signal: () => AbortSignal): HeldKey | Promise<HeldKey> {
     const { monitor, clock } = this.#options;
     if (monitor.offline && this.#strict) throw monitor.offlineError();
     const cached = this.lingering ? this.cache.peek(name, true) : this.cache.fresh(name, clock.monotonic(), this.#any);
@@ -92,7 +93,7 @@ export class KeyLoader implements Disposable {
     this.#reads.clear();
   }
 
-  #read(name: string): Promise<Key> {
+  #read(name: string): Promise<HeldKey> {
     const running = this.#reads.get(name);
     if (running) return running.key;
     const read: Read = { key: this.#fetch(name, () => read.current), current: true };
@@ -104,7 +105,7 @@ export class KeyLoader implements Disposable {
     return read.key;
   }
 
-  async #fetch(name: string, current: () => boolean): Promise<Key> {
+  async #fetch(name: string, current: () => boolean): Promise<HeldKey> {
     this.counts.loads += 1;
     try {
       const key = await this.#load(name);
@@ -116,19 +117,19 @@ export class KeyLoader implements Disposable {
     }
   }
 
-  async #load(name: string): Promise<Key> {
+  async #load(name: string): Promise<HeldKey> {
     const { calls, monitor } = this.#options;
     const stored = await calls.get(name, this.#closing.signal);
     monitor.succeeded();
     try {
-      return decodeStoredKey(stored);
+      return await this.#options.decode(stored, this.#closing.signal);
     } catch (cause) {
-      const code = isKesError(cause) ? cause.code : "KeyCorrupt";
-      throw new KesError(code, `key '${name}' cannot be read: restore it from a backup of the key store`, { cause });
+      if (!isKesError(cause, "KeyCorrupt")) throw cause;
+      throw new KesError("KeyCorrupt", `key '${name}': ${cause.message}`, { cause });
     }
   }
 
-  #keep(name: string, key: Key): void {
+  #keep(name: string, key: HeldKey): void {
     const { clock, onEvent } = this.#options;
     const before = this.cache.peek(name, false)?.fingerprint;
     if (before !== undefined && before !== key.fingerprint) {
@@ -138,7 +139,7 @@ export class KeyLoader implements Disposable {
   }
 
   /** What a failed read leaves: the old key if the store is away and that is allowed, else the error. */
-  async #outlived(name: string, error: unknown): Promise<Key> {
+  async #outlived(name: string, error: unknown): Promise<HeldKey> {
     const { monitor } = this.#options;
     if (isKesError(error, "KeyNotFound", "KeyCorrupt")) {
       monitor.succeeded();

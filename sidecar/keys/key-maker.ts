@@ -6,6 +6,7 @@ import type { Cipher } from "./cipher.ts";
 import type { Clock } from "./clock.ts";
 import { encodeStoredKey } from "./encoding.ts";
 import { newKey } from "./key.ts";
+import type { RemoteKeys } from "./remote-keys.ts";
 import type { StoreCalls } from "./store-calls.ts";
 import { storeNewKey } from "./store-new-key.ts";
 import { formatWallTime } from "./timestamp.ts";
@@ -28,28 +29,32 @@ export interface MakeOptions {
 export class KeyMaker {
   readonly #calls: StoreCalls;
   readonly #clock: Clock;
+  /** Undefined: this process makes the keys. */
+  readonly #remote: RemoteKeys | undefined;
   /** The last create under way, by name. */
   readonly #running = new Map<string, Promise<void>>();
 
-  constructor(calls: StoreCalls, clock: Clock) {
+  constructor(calls: StoreCalls, clock: Clock, remote: RemoteKeys | undefined) {
     this.#calls = calls;
     this.#clock = clock;
+    this.#remote = remote;
   }
 
-  /** @throws KesError KeySizeInvalid | KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed */
+  /**
+   * @throws KesError KeySizeInvalid | KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed, and
+   *   where keys are inside the KMS NotSupported (import) | CipherUnsupported | StoreWrongKey
+   */
   async make(name: string, origin: KeyOrigin, { signal, requireAtomic, secret }: MakeOptions): Promise<void> {
     if (requireAtomic && !this.#calls.atomicCreate) throw notAtomic(this.#calls.label);
-    const stored = this.#newStoredKey(origin, secret);
+    const createdAt = formatWallTime(this.#clock.wall());
+    const stored = this.#remote
+      ? await newRecord(this.#remote, { ...origin, createdAt }, { signal, secret })
+      : newStoredKey({ ...origin, createdAt }, secret);
     try {
       await this.#inTurn(name, () => storeNewKey(this.#calls, name, stored, signal));
     } finally {
       stored.fill(0);
     }
-  }
-
-  #newStoredKey({ cipher = "AES256", createdBy }: KeyOrigin, secret: Secret | undefined): Buffer {
-    using key = newKey({ cipher, createdAt: formatWallTime(this.#clock.wall()), createdBy }, secret);
-    return encodeStoredKey(key);
   }
 
   async #inTurn(name: string, run: () => Promise<void>): Promise<void> {
@@ -62,6 +67,25 @@ export class KeyMaker {
       if (this.#running.get(name) === own) this.#running.delete(name);
     }
   }
+}
+
+interface DatedOrigin extends KeyOrigin {
+  readonly createdAt: string;
+}
+
+function newStoredKey({ cipher = "AES256", createdAt, createdBy }: DatedOrigin, secret: Secret | undefined): Buffer {
+  using key = newKey({ cipher, createdAt, createdBy }, secret);
+  return encodeStoredKey(key);
+}
+
+function newRecord(
+  remote: RemoteKeys,
+  origin: DatedOrigin,
+  { signal, secret }: Pick<MakeOptions, "signal" | "secret">,
+): Promise<Buffer> {
+  if (secret === undefined) return remote.newRecord(origin, signal);
+  secret[Symbol.dispose]();
+  throw new KesError("NotSupported", "keys are inside the KMS and are made there: none can be imported");
 }
 
 function notAtomic(label: string): KesError {

@@ -2,6 +2,7 @@
 //
 //   handler → KeyService ─ use ────→ KeyLoader → KeyCache         fresh: synchronous, no promise, no store
 //                  │                     └─────→ StoreCalls → Keystore
+//                  │   KeyUse ─ RemoteKeys ──→ StoreCalls → Keyring, where the keys are inside the KMS
 //                  ├─ create, import ──→ KeyMaker → storeNewKey    write, read back, compare
 //                  └─ StoreMonitor  asks status; knows whether the store is away
 //
@@ -12,11 +13,12 @@ import { isKesError, KesError } from "../errors.ts";
 import type { Keystore, StoreStatus } from "../keystore/keystore.ts";
 import type { Secret } from "../secret.ts";
 import { CacheSweeper } from "./cache-sweeper.ts";
-import { keySize } from "./cipher.ts";
-import { decrypt, encrypt } from "./ciphertext.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
+import type { DataKey } from "./data-key.ts";
 import { isProtected } from "./delete-protection.ts";
+import { decodeStoredKey } from "./encoding.ts";
+import type { HeldKey } from "./key-cache.ts";
 import { assertFingerprint, describeKey } from "./key-description.ts";
 import type { KeyDescription } from "./key-description.ts";
 import type { KeyEvent } from "./key-event.ts";
@@ -25,9 +27,10 @@ import { KeyMaker } from "./key-maker.ts";
 import type { KeyOrigin } from "./key-maker.ts";
 import { pageOf } from "./key-page.ts";
 import type { KeyPage } from "./key-page.ts";
-import type { Key } from "./key.ts";
-import { pooledRandom } from "./randomness.ts";
-import { isUnreachable, StoreCalls } from "./store-calls.ts";
+import { KeyUse } from "./key-use.ts";
+import type { SignalSource } from "./key-use.ts";
+import { RemoteKeys } from "./remote-keys.ts";
+import { StoreCalls } from "./store-calls.ts";
 import { StoreMonitor } from "./store-monitor.ts";
 
 export type { KeyDescription } from "./key-description.ts";
@@ -45,11 +48,6 @@ export interface KeyServiceOptions {
   readonly chance?: () => number;
 }
 
-export interface DataKey {
-  readonly plaintext: Buffer;
-  readonly ciphertext: Buffer;
-}
-
 export interface KeyStats {
   readonly size: number;
   readonly hits: number;
@@ -62,8 +60,6 @@ export interface KeyStats {
   readonly offlineBudgetSeconds: number;
 }
 
-type SignalSource = () => AbortSignal;
-
 export class KeyService implements AsyncDisposable {
   readonly #store: Keystore;
   readonly #calls: StoreCalls;
@@ -71,8 +67,9 @@ export class KeyService implements AsyncDisposable {
   readonly #loader: KeyLoader;
   readonly #sweeper: CacheSweeper;
   readonly #clock: Clock;
-  readonly #random = pooledRandom();
   readonly #maker: KeyMaker;
+  readonly #remote: RemoteKeys | undefined;
+  readonly #use: KeyUse;
   #cache: CacheConfig;
   #policy: StoreConfig;
 
@@ -92,9 +89,15 @@ export class KeyService implements AsyncDisposable {
     const onChange = (): void => {
       this.#sweeper.storeChanged();
     };
-    this.#maker = new KeyMaker(this.#calls, clock);
-    this.#monitor = new StoreMonitor({ calls: this.#calls, clock, onEvent, onChange, chance });
-    this.#loader = new KeyLoader({ calls: this.#calls, clock, monitor: this.#monitor, onEvent });
+    const calls = this.#calls;
+    const monitor = new StoreMonitor({ calls, clock, onEvent, onChange, chance });
+    const remote = store.keyring && new RemoteKeys({ keyring: store.keyring, calls, monitor });
+    this.#monitor = monitor;
+    this.#remote = remote;
+    this.#use = new KeyUse(remote);
+    this.#maker = new KeyMaker(calls, clock, remote);
+    const decode = remote ? remote.load.bind(remote) : decodeStoredKey;
+    this.#loader = new KeyLoader({ calls, clock, monitor, onEvent, decode });
     this.#sweeper = new CacheSweeper({ cache: this.#loader.cache, monitor: this.#monitor, clock, onEvent });
     this.reconfigure(cache, policy);
   }
@@ -121,7 +124,7 @@ export class KeyService implements AsyncDisposable {
   /** @throws KesError KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed */
   async create(name: string, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
     const { requireAtomicCreate: requireAtomic } = this.#policy;
-    await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic }));
+    await this.#monitor.watched(this.#maker.make(name, origin, { signal, requireAtomic }));
     this.#loader.forget(name);
   }
 
@@ -132,7 +135,7 @@ export class KeyService implements AsyncDisposable {
    */
   async import(name: string, secret: Secret, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
     const { requireAtomicCreate: requireAtomic } = this.#policy;
-    await this.#watched(this.#maker.make(name, origin, { signal, requireAtomic, secret }));
+    await this.#monitor.watched(this.#maker.make(name, origin, { signal, requireAtomic, secret }));
     this.#loader.forget(name);
   }
 
@@ -165,7 +168,7 @@ export class KeyService implements AsyncDisposable {
       throw new KesError("KeyProtected", text);
     }
     try {
-      await this.#watched(this.#calls.delete(name, signal));
+      await this.#monitor.watched(this.#calls.delete(name, signal));
       this.#loader.forget(name);
     } catch (error) {
       this.#deleteFailed(name, error);
@@ -178,7 +181,7 @@ export class KeyService implements AsyncDisposable {
    * @throws KesError StoreUnreachable | StoreFailed
    */
   async list(prefix: string, { after }: { after?: string }, signal: AbortSignal): Promise<KeyPage> {
-    return pageOf(await this.#watched(this.#calls.list(prefix, signal)), after);
+    return pageOf(await this.#monitor.watched(this.#calls.list(prefix, signal)), after);
   }
 
   /**
@@ -186,7 +189,7 @@ export class KeyService implements AsyncDisposable {
    * @param signal asked for only when the store has to be
    * @throws KesError KeyNotFound | KeyCorrupt | StoreUnreachable | StoreFailed
    */
-  get(name: string, signal: SignalSource): Key | Promise<Key> {
+  get(name: string, signal: SignalSource): HeldKey | Promise<HeldKey> {
     return this.#loader.get(name, signal);
   }
 
@@ -199,14 +202,15 @@ export class KeyService implements AsyncDisposable {
   /** A fresh 32-byte data key, plain and encrypted. Throws as `get`. */
   generate(name: string, context: Uint8Array, signal: SignalSource): DataKey | Promise<DataKey> {
     const key = this.get(name, signal);
-    return key instanceof Promise ? key.then((found) => this.#dataKey(found, context)) : this.#dataKey(key, context);
+    if (key instanceof Promise) return key.then((found) => this.#use.dataKey(found, context, signal));
+    return this.#use.dataKey(key, context, signal);
   }
 
   /** @returns the ciphertext. Throws as `get`. */
   encrypt(name: string, plaintext: Uint8Array, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
-    const run = (key: Key): Buffer => encrypt(key, plaintext, context, this.#random);
     const key = this.get(name, signal);
-    return key instanceof Promise ? key.then(run) : run(key);
+    if (key instanceof Promise) return key.then((found) => this.#use.encrypt(found, plaintext, context, signal));
+    return this.#use.encrypt(key, plaintext, context, signal);
   }
 
   /**
@@ -215,8 +219,8 @@ export class KeyService implements AsyncDisposable {
    */
   decrypt(name: string, ciphertext: Buffer, context: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
     const key = this.get(name, signal);
-    if (key instanceof Promise) return key.then((found) => decrypt(found, ciphertext, context));
-    return decrypt(key, ciphertext, context);
+    if (key instanceof Promise) return key.then((found) => this.#use.decrypt(found, ciphertext, context, signal));
+    return this.#use.decrypt(key, ciphertext, context, signal);
   }
 
   /**
@@ -225,7 +229,7 @@ export class KeyService implements AsyncDisposable {
    */
   hmac(name: string, message: Uint8Array, signal: SignalSource): Buffer | Promise<Buffer> {
     const key = this.get(name, signal);
-    return key instanceof Promise ? key.then((found) => found.authenticate(message)) : key.authenticate(message);
+    return key instanceof Promise ? key.then((found) => this.#use.hmac(found, message)) : this.#use.hmac(key, message);
   }
 
   /**
@@ -234,18 +238,20 @@ export class KeyService implements AsyncDisposable {
    */
   async status(signal: AbortSignal): Promise<StoreStatus> {
     if (this.#monitor.offline) throw this.#monitor.offlineError();
-    return this.#watched(this.#calls.status({ signal }));
+    return this.#monitor.watched(this.#calls.status({ signal }));
   }
 
   stats(): KeyStats {
     const now = this.#clock.monotonic();
     const { cache, counts } = this.#loader;
+    // Records in the cache serve nobody: what is done with a key inside the KMS is done there.
+    const offline = this.#remote ? 0 : this.#cache.offline;
     return {
       ...counts,
       size: cache.size,
       oldestAgeSeconds: cache.oldestAge(now) / 1000,
       offline: this.#monitor.offline,
-      offlineBudgetSeconds: Math.max(0, this.#cache.offline - (now - (this.#monitor.offlineSince ?? now))) / 1000,
+      offlineBudgetSeconds: Math.max(0, offline - (now - (this.#monitor.offlineSince ?? now))) / 1000,
     };
   }
 
@@ -255,24 +261,6 @@ export class KeyService implements AsyncDisposable {
     this.#sweeper[Symbol.dispose]();
     this.#loader[Symbol.dispose]();
     await this.#store[Symbol.asyncDispose]();
-  }
-
-  #dataKey(key: Key, context: Uint8Array): DataKey {
-    const plaintext = Buffer.allocUnsafe(keySize);
-    this.#random(plaintext, 0, keySize);
-    return { plaintext, ciphertext: encrypt(key, plaintext, context, this.#random) };
-  }
-
-  /** Lets the monitor learn from a call's outcome. */
-  async #watched<T>(call: Promise<T>): Promise<T> {
-    try {
-      const result = await call;
-      this.#monitor.succeeded();
-      return result;
-    } catch (error) {
-      if (isUnreachable(error)) await this.#monitor.failed(error);
-      throw error;
-    }
   }
 
   #deleteFailed(name: string, error: unknown): void {

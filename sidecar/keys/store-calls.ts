@@ -2,6 +2,7 @@
 // is timed and counted, and fails with a KesError only. A call that ran out of time is an unreachable store; one that
 // its caller gave up says nothing about the store.
 import { KesError, isKesError, messageOf } from "../errors.ts";
+import type { Keyring, KeyringDataKey } from "../keystore/keyring.ts";
 import type { Keystore, StoreStatus } from "../keystore/keystore.ts";
 import type { Clock } from "./clock.ts";
 import type { KeyEventListener, StoreOperation } from "./key-event.ts";
@@ -51,6 +52,26 @@ export class StoreCalls {
 
   status(limits: Limits): Promise<StoreStatus> {
     return this.#call("status", (own) => this.#store.status(own), limits);
+  }
+
+  dataKey(keyring: Keyring, context: Buffer, signal?: AbortSignal): Promise<KeyringDataKey> {
+    return this.#call("generate", (own) => keyring.dataKey(context, own), { signal });
+  }
+
+  encrypt(
+    keyring: Keyring,
+    { plaintext, context }: { readonly plaintext: Uint8Array; readonly context: Buffer },
+    signal?: AbortSignal,
+  ): Promise<Buffer> {
+    return this.#call("encrypt", (own) => keyring.encrypt(plaintext, context, own), { signal });
+  }
+
+  decrypt(
+    keyring: Keyring,
+    { ciphertext, context }: { readonly ciphertext: Buffer; readonly context: Buffer },
+    signal?: AbortSignal,
+  ): Promise<Buffer> {
+    return this.#call("decrypt", (own) => keyring.decrypt(ciphertext, context, own), { signal });
   }
 
   async #call<T>(operation: StoreOperation, run: (signal: AbortSignal) => Promise<T>, limits: Limits): Promise<T> {

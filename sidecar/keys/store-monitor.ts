@@ -2,7 +2,7 @@
 // about every 0.75 s while it is away, so that recovery shows within 2 s; each question has a deadline, and never are
 // two asked at once. Calls of the key service help: one that finds the store unreachable counts at once, one that
 // succeeds ends an outage.
-import { KesError, messageOf } from "../errors.ts";
+import { isKesError, KesError, messageOf } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { KeyEventListener } from "./key-event.ts";
 import { isUnreachable } from "./store-calls.ts";
@@ -58,11 +58,13 @@ export class StoreMonitor implements Disposable {
     this.#schedule();
   }
 
-  /** The error for requests that need the store while it is away. */
+  /** The error for requests that need the store while it is away: what it was found to be, unreachable or failing. */
   offlineError(): KesError {
     const { label } = this.#options.calls;
-    const text = `the key store has been unreachable since a failed call (${label}): ${messageOf(this.#reason)}`;
-    return new KesError("StoreUnreachable", text, { cause: this.#reason });
+    const isFailing = isKesError(this.#reason, "StoreFailed");
+    const state = isFailing ? "unavailable" : "unreachable";
+    const text = `the key store has been ${state} since a failed call (${label}): ${messageOf(this.#reason)}`;
+    return new KesError(isFailing ? "StoreFailed" : "StoreUnreachable", text, { cause: this.#reason });
   }
 
   /** Tells that a call to the store succeeded. */
@@ -84,6 +86,18 @@ export class StoreMonitor implements Disposable {
     if (!isUnreachable(error)) return this.check();
     this.#goOffline(error);
     return true;
+  }
+
+  /** Lets the monitor learn from a call's outcome. */
+  async watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      const result = await call;
+      this.succeeded();
+      return result;
+    } catch (error) {
+      if (isUnreachable(error)) await this.failed(error);
+      throw error;
+    }
   }
 
   /** Asks the store's status now, or joins the question that is under way. Resolves to whether it is away. */

@@ -5,6 +5,7 @@
 //   2. Nothing but delete ever removes or changes a stored value.
 //   3. Every call settles soon after its signal aborts.
 import type { Diagnosis } from "./diagnosis.ts";
+import type { Keyring } from "./keyring.ts";
 
 /** The value is what stands under a name: at most 1 MiB of opaque bytes. */
 export interface Keystore extends AsyncDisposable {
@@ -14,6 +15,8 @@ export interface Keystore extends AsyncDisposable {
   readonly label: string;
   /** False where two servers can both create one name (decisions K6). */
   readonly atomicCreate: boolean;
+  /** Given where keys never leave the store: values are then records of such keys. */
+  readonly keyring?: Keyring | undefined;
 
   /**
    * Stores `value` under `name` if the name is free, atomically where `atomicCreate` says so; durable when it returns.

@@ -63,6 +63,65 @@ describe("namespaces", () => {
   }
 });
 
+describe("keys inside the transit engine", () => {
+  const transit = { engine: "transit", key: "kes", mode: "remote" } as const;
+  const context = Buffer.alloc(32);
+  const encrypted = { status: 200, body: { data: { ciphertext: "vault:v1:AAAA" } } };
+
+  it("nothing is made with a transit key that opens whatever the context", async () => {
+    await using standIn = await VaultStandIn.start();
+    standIn.script = ({ path }) => {
+      if (path.startsWith("transit/encrypt")) return encrypted;
+      return path.startsWith("transit/decrypt") ? { status: 200, body: { data: { plaintext: "a2Vz" } } } : undefined;
+    };
+    await using store = await open(standIn, { transit });
+    const keyring = store.keyring;
+    assert.ok(keyring);
+    for (const call of [() => store.status(soon()), () => keyring.dataKey(context, soon())]) {
+      assert.match((await failure(call())).message, /transit\/kes is not derived/);
+    }
+    assert.equal(standIn.count("transit/datakey"), 0);
+  });
+
+  it("nothing is made with a transit key that does not open what it made", async () => {
+    await using standIn = await VaultStandIn.start();
+    standIn.script = ({ path }) => {
+      if (path.startsWith("transit/encrypt")) return encrypted;
+      return path.startsWith("transit/decrypt") ? { status: 400, body: { errors: ["no"] } } : undefined;
+    };
+    await using store = await open(standIn, { transit });
+    assert.match((await failure(store.status(soon()))).message, /does not open what it sealed/);
+  });
+
+  const senseless = [{}, { plaintext: "AAAA", ciphertext: "vault:v1:AAAA" }, { plaintext: "A".repeat(43) + "=" }];
+  for (const data of senseless) {
+    it(`an answer of ${JSON.stringify(data)} is no data key`, async () => {
+      await using standIn = await VaultStandIn.start();
+      const refused = new Set<unknown>();
+      standIn.script = ({ path, body }) => {
+        if (path.startsWith("transit/datakey")) return { status: 200, body: { data } };
+        if (path.startsWith("transit/encrypt")) return encrypted;
+        if (!path.startsWith("transit/decrypt")) return undefined;
+        refused.add((body as { context: string }).context);
+        return refused.size === 1 ? { status: 200, body: { data: { plaintext: "a2Vz" } } } : { status: 400 };
+      };
+      await using store = await open(standIn, { transit });
+      const error = await failure(store.keyring?.dataKey(context, soon()) ?? Promise.resolve());
+      assert.match(error.message, /the answer holds no data key/);
+    });
+  }
+
+  it("what is no ciphertext of Vault is refused without asking it", async () => {
+    await using standIn = await VaultStandIn.start();
+    await using store = await open(standIn, { transit });
+    for (const text of ["", "vault:", "vault:v0:x", "vault:v1x", "Vault:v1:x"]) {
+      const call = store.keyring?.decrypt(Buffer.from(text), context, soon()) ?? Promise.resolve();
+      assert.equal((await failure(call)).code, "DecryptFailed");
+    }
+    assert.equal(standIn.count("transit/"), 0);
+  });
+});
+
 describe("states of a server", () => {
   const states = [
     { health: { standby: true }, serves: true },

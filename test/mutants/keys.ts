@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const service = "test/sidecar/keys/key-service.test.ts";
 const ciphertext = "test/sidecar/keys/ciphertext.test.ts";
 const encoding = "test/sidecar/keys/encoding.test.ts";
+const remote = "test/sidecar/keys/remote-keys.test.ts";
 
 export const keys: readonly Mutant[] = [
   {
@@ -195,5 +196,40 @@ export const keys: readonly Mutant[] = [
     find: "if (old === undefined || !(await away)) throw error;",
     replace: "if (old === undefined || !(await away) || this.#any > 0) throw error;",
     tests: [service],
+  },
+  {
+    name: "a key inside the KMS is created though the KMS does not open what it makes",
+    file: "sidecar/keys/remote-keys.ts",
+    find: "    await this.load(stored, signal);\n",
+    replace: "",
+    tests: [remote],
+  },
+  {
+    name: "a client is blamed for a KMS that lost its key",
+    file: "sidecar/keys/remote-keys.ts",
+    find: "      await this.#verify(key, signal);\n      throw decryptFailed",
+    replace: "      throw decryptFailed",
+    tests: [remote],
+  },
+  {
+    name: "the KMS is asked while it is known to be away",
+    file: "sidecar/keys/remote-keys.ts",
+    find: "    if (this.#monitor.offline) throw this.#monitor.offlineError();\n",
+    replace: "",
+    tests: [remote],
+  },
+  {
+    name: "the KMS is not told the request's context",
+    file: "sidecar/keys/remote-key.ts",
+    find: "update(id).update(context).digest()",
+    replace: "update(id).update(context.subarray(0, 0)).digest()",
+    tests: [remote],
+  },
+  {
+    name: "keys inside the KMS share one context",
+    file: "sidecar/keys/remote-key.ts",
+    find: "update(id).update(context).digest()",
+    replace: "update(context).digest()",
+    tests: [remote],
   },
 ];

@@ -62,6 +62,13 @@ export const vaultStore: readonly Mutant[] = [
     tests: vault,
   },
   {
+    name: "a transit key that ignores contexts is used",
+    file: `${folder}/transit-keyring.ts`,
+    find: "if (await this.#opens(ciphertext, other, signal)) {",
+    replace: "if (signal.aborted) {",
+    tests: vault,
+  },
+  {
     name: "a standby that has no leader serves",
     file: `${folder}/health.ts`,
     find: '? "no-leader" : "standby"',

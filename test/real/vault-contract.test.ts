@@ -5,7 +5,8 @@ import { keystoreContract } from "../contract/keystore.ts";
 import { VaultFixture } from "../env/vault/vault-fixture.ts";
 
 const racyCreate = "K/V version 1 has no check-and-set (decisions K6)";
-const transit = { engine: "transit", key: "kes" };
+const transit = { engine: "transit", key: "kes", mode: "wrap" } as const;
+const remote = { engine: "transit", key: "derived", mode: "remote" } as const;
 
 let fixture: VaultFixture;
 before(async () => {
@@ -16,6 +17,11 @@ after(() => fixture[Symbol.asyncDispose]());
 keystoreContract("Vault K/V v2", { open: () => fixture.open(), deleteOfMissing: "succeeds" });
 
 keystoreContract("Vault K/V v2 with transit", { open: () => fixture.open({ transit }), deleteOfMissing: "succeeds" });
+
+keystoreContract("Vault K/V v2 with keys inside the transit engine", {
+  open: () => fixture.open({ transit: remote }),
+  deleteOfMissing: "succeeds",
+});
 
 keystoreContract("Vault K/V v1", {
   open: () => fixture.open({ version: "v1" }),

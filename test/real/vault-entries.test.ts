@@ -158,7 +158,7 @@ describe("both versions", () => {
 });
 
 describe("transit", () => {
-  const transit = { engine: "transit", key: "kes" };
+  const transit = { engine: "transit", key: "kes", mode: "wrap" } as const;
 
   it("values are wrapped in Vault, and read after the transit key was rotated", async () => {
     const config = await fixture.config({ transit });
@@ -184,7 +184,7 @@ describe("transit", () => {
 
   it("a transit key that is missing: nothing is stored", async () => {
     await using store = await fixture.open(
-      { transit: { engine: "transit", key: "none" } },
+      { transit: { engine: "transit", key: "none", mode: "wrap" } },
       { policy: `${all}\npath "transit/*" { capabilities = ["read", "update"] }` },
     );
     const error = await failure(store.create("key", bytes("x"), soon()));

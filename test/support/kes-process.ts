@@ -100,8 +100,9 @@ async function launch({ folder, configFile, admin, server, options }: Launch): P
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
-  await until("the server is up", (out) => out.includes("Server is up and running"));
-  const port = Number(/https:\/\/127\.0\.0\.1:(\d+)/.exec(stdout)?.[1]);
+  // However busy the machine is with other tests.
+  await until("the server is up", (out) => out.includes("Server is up and running"), 60_000);
+  const port = Number(/· https:\/\/127\.0\.0\.1:(\d+)/.exec(stdout)?.[1]);
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     return exited;

@@ -98,6 +98,15 @@ export class KeySecureFake implements AsyncDisposable {
     this.#faults.push({ on: fault.on, spoil: fault.spoil, left: fault.times ?? 1 });
   }
 
+  heal(): void {
+    this.#faults.length = 0;
+  }
+
+  /** Shows another certificate to new connections. */
+  show({ certPem: cert, keyPem: key }: TestCertificate): void {
+    this.#server.setSecureContext({ cert, key });
+  }
+
   /** Forgets all bearer tokens, as a restart or a revocation does. */
   revoke(): void {
     this.#tokens.clear();

@@ -1,6 +1,7 @@
 // A key store in memory whose faults a test writes down beforehand: fail before or after the effect, hang, wait.
 import { KesError } from "../../sidecar/errors.ts";
 import type { ErrorCode } from "../../sidecar/errors.ts";
+import type { Keyring } from "../../sidecar/keystore/keyring.ts";
 import type { Keystore, StoreStatus } from "../../sidecar/keystore/keystore.ts";
 
 export type Operation = "create" | "get" | "delete" | "list" | "status";
@@ -43,6 +44,7 @@ export class ScriptedKeystore implements Keystore {
   readonly type = "scripted";
   readonly label = "Scripted: test";
   atomicCreate = true;
+  keyring: Keyring | undefined;
   closed = false;
   readonly values = new Map<string, Buffer>();
   readonly calls: { operation: Operation; name: string }[] = [];

@@ -44,7 +44,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Resets every connection there is. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -56,7 +56,7 @@ export class TcpProxy implements AsyncDisposable {
   #join(client: Socket): void {
     this.connections += 1;
     if (this.fault === "refuse") {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const server = connect(this.#target, "127.0.0.1");
@@ -73,16 +73,25 @@ export class TcpProxy implements AsyncDisposable {
       if (this.fault.startsWith("reset") && isAnswer) {
         if (this.fault === "reset-one-answer") this.fault = "pass";
         from.destroy();
-        to.resetAndDestroy();
+        reset(to);
         return;
       }
-      const late = isAnswer ? this.delay : 0;
-      last = last.then(() => sleep(late)).then(() => void (to.writable && to.write(chunk)));
+      // Each piece is late by itself, and none overtakes another.
+      const due = performance.now() + (isAnswer ? this.delay : 0);
+      last = last
+        .then(() => sleep(Math.max(0, due - performance.now()), undefined, { ref: false }))
+        .then(() => void (this.fault !== "hold" && to.writable && to.write(chunk)));
     });
-    from.on("error", () => to.resetAndDestroy());
+    from.on("error", () => reset(to));
     from.on("close", () => {
       this.#sockets.delete(from);
       if (this.fault !== "hold") void last.then(() => to.destroy());
     });
   }
+}
+
+/** A socket that is being shut down cannot be reset: Node would leave its handle open, and never come to an end. */
+function reset(socket: Socket): void {
+  if (socket.destroyed || socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -2,7 +2,10 @@
 // standbys, replication that lags) and for what is not Vault at all. It is a fake; test/real has the real one.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { ServerOptions } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 
 export interface Asked {
   readonly method: string;
@@ -28,12 +31,18 @@ const healthy = { initialized: true, sealed: false, standby: false, performance_
 
 export class VaultStandIn implements AsyncDisposable {
   readonly asked: Asked[] = [];
+  /** Connections that were made, and those that asked something. */
+  readonly connections = new Set<Socket>();
+  readonly used = new Set<Socket>();
   /** Goes first; undefined = the usual answer. */
   script: Script = () => undefined;
   /** What sys/health says, over what a healthy server says. */
   health: object = {};
   readonly entries = new Map<string, unknown>();
-  readonly #server = createServer((request, response) => {
+  readonly #server;
+  readonly #scheme: string;
+  readonly #answer: RequestListener = (request, response) => {
+    this.used.add(request.socket);
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -52,10 +61,20 @@ export class VaultStandIn implements AsyncDisposable {
       response.writeHead(status, headers);
       response.end(typeof body === "object" ? JSON.stringify(body) : body);
     });
-  });
+  };
 
-  static async start(): Promise<VaultStandIn> {
-    const standIn = new VaultStandIn();
+  private constructor(tls: ServerOptions | undefined) {
+    this.#server = tls === undefined ? createServer(this.#answer) : createTlsServer(tls, this.#answer);
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+      this.connections.add(socket);
+    });
+    // A handshake that was broken off is a connection that asked nothing.
+    this.#server.on("tlsClientError", (_: Error, socket: Socket) => this.connections.add(socket));
+  }
+
+  static async start(tls?: ServerOptions): Promise<VaultStandIn> {
+    const standIn = new VaultStandIn(tls);
     standIn.#server.listen(0, "127.0.0.1");
     await once(standIn.#server, "listening");
     return standIn;
@@ -63,12 +82,17 @@ export class VaultStandIn implements AsyncDisposable {
 
   get url(): string {
     // A server that listens on a port has this kind of address.
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** How often something whose path starts so was asked. */
   count(path: string): number {
     return this.asked.filter((each) => each.path.startsWith(path)).length;
+  }
+
+  /** Lets the process end while it still listens. */
+  unref(): void {
+    this.#server.unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

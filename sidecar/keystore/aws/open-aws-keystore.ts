@@ -7,6 +7,7 @@ import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
 import { readCredential } from "../credential.ts";
 import type { Endpoint } from "../diagnosis.ts";
 import type { Keystore } from "../keystore.ts";
+import { networkCause } from "../network-cause.ts";
 import { trustRoots } from "../trust-roots.ts";
 import { awsDiagnosis } from "./aws-diagnosis.ts";
 import { AwsKeystore } from "./aws-keystore.ts";
@@ -41,7 +42,7 @@ export async function openAwsKeystore(config: AwsKeystoreConfig): Promise<Keysto
   return new AwsKeystore(config, {
     client,
     endpoint: url,
-    ping: (signal) => ping(url, agents, signal),
+    ping: (signal) => pingTwice(url, agents, signal),
     diagnosis: () => awsDiagnosis(config, client, endpoint),
     close() {
       client.destroy();
@@ -90,6 +91,17 @@ function isFile(credential: Credential | undefined): boolean {
 
 function regionEndpoint(client: SecretsManagerClient, region: string): URL {
   return client.config.endpointProvider({ Region: region, UseDualStack: false, UseFIPS: false }).url;
+}
+
+/** A connection that broke is that one's failure: a second tells of the store. */
+async function pingTwice(url: URL, agents: Agents, signal: AbortSignal): Promise<number> {
+  try {
+    return await ping(url, agents, signal);
+  } catch (error) {
+    const { code = "" } = networkCause(error) ?? {};
+    if (signal.aborted || !/^(ECONNRESET|EPIPE)$/.test(code)) throw error;
+    return ping(url, agents, signal);
+  }
 }
 
 function ping(url: URL, { httpAgent, httpsAgent }: Agents, signal: AbortSignal): Promise<number> {

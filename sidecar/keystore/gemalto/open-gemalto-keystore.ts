@@ -12,14 +12,13 @@ const caSetting = "keystore.gemalto.keysecure.tls.ca";
 
 /** Opens nothing yet: the first call connects and logs in. @throws KesError FileUnreadable | PemInvalid */
 export async function openGemaltoKeystore(config: GemaltoKeystoreConfig): Promise<Keystore> {
-  const ca = await trustRoots(config.ca, caSetting);
-  const client = new RestClient(new URL(config.endpoint), ca);
+  const client = await RestClient.open(new URL(config.endpoint), () => trustRoots(config.ca, caSetting));
   const session = new Session(client, { refreshToken: config.token, domain: config.domain });
-  return new GemaltoKeystore({ client, session, diagnosis: () => diagnosisOf(client, session, ca) });
+  return new GemaltoKeystore({ client, session, diagnosis: () => diagnosisOf(client, session) });
 }
 
-function diagnosisOf({ endpoint: url }: RestClient, session: Session, ca: string[]): Diagnosis {
-  const tls = url.protocol === "https:" ? { ca } : undefined;
+function diagnosisOf({ endpoint: url, roots }: RestClient, session: Session): Diagnosis {
+  const tls = url.protocol === "https:" ? { ca: [...roots] } : undefined;
   const login = async (): Promise<string> => {
     await session.token();
     return `logged in, the token serves for ${Math.round((session.remaining ?? 0) / 1000)} s`;

@@ -1,15 +1,20 @@
 // HTTPS to the KeySecure API: JSON out, JSON or text back, over kept connections. A try that got no answer, or a 5xx, is
 // repeated twice after 0.2 to 1 s, as the original does (reference 5.4); the caller's signal ends everything. A create
-// repeated this way can meet its own first attempt and hear "exists": whoever creates reads back and compares.
+// repeated this way can meet its own first attempt and hear "exists": whoever creates reads back and compares. The CA file is
+// read again when a certificate is not trusted, so that a new CA is taken up without a restart.
 import { Agent, request as httpsRequest } from "node:https";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { KesError } from "../../errors.ts";
 import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
 import { networkCause } from "../network-cause.ts";
 
-/** Milliseconds for one try, so that a dead connection leaves time for a second within a call's deadline. */
-const answerTimeout = 2500;
+/**
+ * Milliseconds for one try: enough for a new TLS connection to a store that takes 2 s for each answer, and a dead one leaves
+ * time for a second try within a call's deadline.
+ */
+const answerTimeout = 4500;
 /** Idle connections go before the appliance, or a firewall, drops them unheard. */
 const idleTimeout = 15_000;
 const repetitions = 2;
@@ -35,13 +40,26 @@ export interface RestAnswer {
 
 export class RestClient implements Disposable {
   readonly endpoint: URL;
-  readonly #agent: Agent | HttpAgent;
+  readonly #readRoots: () => Promise<readonly string[]>;
+  #roots: readonly string[];
+  #agent: Agent | HttpAgent;
 
-  /** `ca`: the PEM certificates to trust. */
-  constructor(endpoint: URL, ca: readonly string[]) {
-    const keep = { keepAlive: true, maxSockets, timeout: idleTimeout };
+  /** `readRoots`: the PEM certificates to trust, as they are now. */
+  private constructor(endpoint: URL, roots: readonly string[], readRoots: () => Promise<readonly string[]>) {
     this.endpoint = endpoint;
-    this.#agent = endpoint.protocol === "https:" ? new Agent({ ...keep, ca: [...ca] }) : new HttpAgent(keep);
+    this.#roots = roots;
+    this.#readRoots = readRoots;
+    this.#agent = newAgent(endpoint, roots);
+  }
+
+  /** @throws what `readRoots` throws */
+  static async open(endpoint: URL, readRoots: () => Promise<readonly string[]>): Promise<RestClient> {
+    return new RestClient(endpoint, await readRoots(), readRoots);
+  }
+
+  /** The PEM certificates that are trusted. */
+  get roots(): readonly string[] {
+    return this.#roots;
   }
 
   /** The answer, whatever its status below 500. @throws what node:https throws; the last 5xx is an answer too */
@@ -51,7 +69,8 @@ export class RestClient implements Disposable {
         const answer = await this.#once(call, signal);
         if (answer.status < 500 || tries === repetitions) return answer;
       } catch (error) {
-        if (tries === repetitions || signal.aborted || !mayPass(error)) throw error;
+        if (tries === repetitions || signal.aborted) throw error;
+        if (!mayPass(error) && !(await this.#refresh())) throw error;
       }
       await sleep(200 + 800 * Math.random(), undefined, { signal });
     }
@@ -59,6 +78,17 @@ export class RestClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+  }
+
+  /** @returns whether other certificates are trusted now, so that a failed connection may succeed */
+  async #refresh(): Promise<boolean> {
+    // A file that is being replaced is read at the next failure.
+    const roots = await this.#readRoots().catch(() => this.#roots);
+    if (isDeepStrictEqual(roots, this.#roots)) return false;
+    this.#roots = roots;
+    this.#agent.destroy();
+    this.#agent = newAgent(this.endpoint, roots);
+    return true;
   }
 
   async #once({ method, path, body, token }: RestCall, signal: AbortSignal): Promise<RestAnswer> {
@@ -86,6 +116,13 @@ export class RestClient implements Disposable {
       throw isOwnTimeout(error, signal) ? timeout() : error;
     }
   }
+}
+
+function newAgent(endpoint: URL, roots: readonly string[]): Agent | HttpAgent {
+  const keep = { keepAlive: true, maxSockets, timeout: idleTimeout };
+  // A resumed TLS session shows no certificate, so one that is trusted no more would pass.
+  const trust = { ca: [...roots], maxCachedSessions: 0 };
+  return endpoint.protocol === "https:" ? new Agent({ ...keep, ...trust }) : new HttpAgent(keep);
 }
 
 async function answerOf(message: IncomingMessage): Promise<RestAnswer> {

@@ -72,7 +72,11 @@ export class Connection implements Disposable {
 
 function newAgent(endpoint: URL, material: TlsMaterial): HttpAgent {
   const options = { keepAlive: true, timeout: idleTimeout, maxSockets: maxConnections, maxFreeSockets: 8 };
-  return endpoint.protocol === "https:" ? new HttpsAgent({ ...options, ...material }) : new HttpAgent(options);
+  // A resumed TLS session shows no certificate, so one that is trusted no more would pass.
+  const fresh = { maxCachedSessions: 0 };
+  return endpoint.protocol === "https:"
+    ? new HttpsAgent({ ...options, ...material, ...fresh })
+    : new HttpAgent(options);
 }
 
 async function readMaterial({ ca, client }: VaultTlsConfig): Promise<TlsMaterial> {

@@ -7,7 +7,9 @@ import { KvV1 } from "./kv-v1.ts";
 import { KvV2 } from "./kv-v2.ts";
 import { VaultLogins } from "./login.ts";
 import { Mount } from "./mount.ts";
-import { NoWrapping, Transit } from "./transit.ts";
+import { NoKeys, NoWrapping, Transit } from "./transit.ts";
+import { TransitKeyring } from "./transit-keyring.ts";
+import type { Wrapping } from "./transit.ts";
 import { Transport } from "./transport.ts";
 import { VaultClient } from "./vault-client.ts";
 import { vaultDiagnosis } from "./vault-diagnosis.ts";
@@ -27,14 +29,22 @@ export async function openVaultKeystore(
   const logins = new VaultLogins(transport, config.login, label);
   const client = new VaultClient({ transport, logins, label, namespace: config.namespace });
   const mount = new Mount(client, config);
+  const { transit } = config;
+  const keyring = transit?.mode === "remote" ? new TransitKeyring(client, transit) : undefined;
   if (config.version === "v1") options.onWarning?.(raceWarning);
   return new VaultKeystore({
     client,
     mount,
     engine: engineOf(config, client),
-    wrapping: config.transit === undefined ? new NoWrapping() : new Transit(client, config.transit),
-    diagnosis: () => vaultDiagnosis({ config, client, connection, mount }),
+    wrapping: wrappingOf(config, client),
+    keyring,
+    diagnosis: () => vaultDiagnosis({ config, client, connection, mount, keyring }),
   });
+}
+
+function wrappingOf({ transit }: VaultKeystoreConfig, client: VaultClient): Wrapping {
+  if (transit === undefined) return new NoWrapping();
+  return transit.mode === "remote" ? new NoKeys() : new Transit(client, transit);
 }
 
 function engineOf({ version, engine, prefix }: VaultKeystoreConfig, client: VaultClient): KvEngine {

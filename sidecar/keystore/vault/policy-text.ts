@@ -6,11 +6,10 @@ import { joinPath } from "./kv-engine.ts";
 /** HCL, for `vault policy write kes -`. Paths are relative to the store's namespace. */
 export function policyText({ engine, version, prefix, transit }: VaultKeystoreConfig): string {
   const rules = version === "v1" ? rulesOfV1(engine, prefix) : rulesOfV2(engine, prefix);
-  if (transit !== undefined) {
-    rules.push(rule(joinPath(transit.engine, "encrypt", transit.key), "update"));
-    rules.push(rule(joinPath(transit.engine, "decrypt", transit.key), "update"));
-  }
-  return rules.join("\n");
+  if (transit === undefined) return rules.join("\n");
+  const operations = transit.mode === "remote" ? ["datakey/plaintext", "encrypt", "decrypt"] : ["encrypt", "decrypt"];
+  const transitRules = operations.map((operation) => rule(joinPath(transit.engine, operation, transit.key), "update"));
+  return [...rules, ...transitRules].join("\n");
 }
 
 function rulesOfV1(engine: string, prefix: string): string[] {

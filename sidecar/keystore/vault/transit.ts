@@ -7,6 +7,11 @@ import { textAt } from "./vault-reply.ts";
 
 const wrapped = /^vault:v[1-9]\d*:/;
 
+/** Whether `text` is what a transit engine makes of a plaintext. */
+export function isWrapped(text: string): boolean {
+  return wrapped.test(text);
+}
+
 export interface Wrapping {
   wrap(name: string, value: Uint8Array, signal: AbortSignal): Promise<string>;
   /** @throws KesError StoreFailed | StoreUnreachable | KeyCorrupt */
@@ -19,8 +24,21 @@ export class NoWrapping implements Wrapping {
   }
 
   unwrap(name: string, stored: string): Promise<Buffer> {
-    if (!wrapped.test(stored)) return Promise.resolve(Buffer.from(stored));
+    if (!isWrapped(stored)) return Promise.resolve(Buffer.from(stored));
     const text = `key ${name} is wrapped by a transit engine; set keystore.vault.transit as where it was created`;
+    return Promise.reject(new KesError("StoreFailed", text));
+  }
+}
+
+/** The values of `transit.mode: remote`: records of keys, which need no wrapping; a wrapped key is not unwrapped here. */
+export class NoKeys implements Wrapping {
+  wrap(_name: string, value: Uint8Array): Promise<string> {
+    return Promise.resolve(Buffer.from(value.buffer, value.byteOffset, value.length).toString());
+  }
+
+  unwrap(name: string, stored: string): Promise<Buffer> {
+    if (!isWrapped(stored)) return Promise.resolve(Buffer.from(stored));
+    const text = `key ${name} was made with transit.mode wrap: set keystore.vault.transit.mode to wrap, or use another prefix`;
     return Promise.reject(new KesError("StoreFailed", text));
   }
 }
@@ -40,13 +58,12 @@ export class Transit implements Wrapping {
     const plaintext = Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64");
     const what = `wrapping key ${name} by transit key ${this.#key}`;
     const ciphertext = textAt(await this.#ask("encrypt", what, { plaintext }, signal), "data", "ciphertext");
-    if (ciphertext === undefined || !wrapped.test(ciphertext))
-      throw senseless(this.#client.subject(what), "ciphertext");
+    if (ciphertext === undefined || !isWrapped(ciphertext)) throw senseless(this.#client.subject(what), "ciphertext");
     return ciphertext;
   }
 
   async unwrap(name: string, stored: string, signal: AbortSignal): Promise<Buffer> {
-    if (!wrapped.test(stored)) return Buffer.from(stored);
+    if (!isWrapped(stored)) return Buffer.from(stored);
     const what = `unwrapping key ${name} by transit key ${this.#key}`;
     const plaintext = textAt(await this.#ask("decrypt", what, { ciphertext: stored }, signal), "data", "plaintext");
     if (plaintext === undefined) throw senseless(this.#client.subject(what), "plaintext");

@@ -1,6 +1,6 @@
 // HashiCorp Vault and OpenBao as key store (reference 5.6).
 //
-//   VaultKeystore ─ Wrapping   transit, or nothing
+//   VaultKeystore ─ Wrapping   transit, or nothing; or Keyring: keys that stay in Vault
 //        │        └ KvEngine   version 1 or 2 ──→ VaultClient ─ Session  the login
 //        └ Mount               is it the engine that we think?     └ Transport → Connection
 //
@@ -16,6 +16,7 @@ import { untilAborted } from "../until-aborted.ts";
 import type { KvEngine } from "./kv-engine.ts";
 import type { Mount } from "./mount.ts";
 import type { Wrapping } from "./transit.ts";
+import type { TransitKeyring } from "./transit-keyring.ts";
 import type { VaultClient } from "./vault-client.ts";
 
 export interface VaultParts {
@@ -24,6 +25,8 @@ export interface VaultParts {
   readonly engine: KvEngine;
   readonly wrapping: Wrapping;
   readonly mount: Mount;
+  /** Given with `transit.mode: remote`. */
+  readonly keyring: TransitKeyring | undefined;
   readonly diagnosis: () => Diagnosis;
 }
 
@@ -35,6 +38,7 @@ export class VaultKeystore implements Keystore {
   readonly type = "vault";
   readonly label: string;
   readonly atomicCreate: boolean;
+  readonly keyring: TransitKeyring | undefined;
   readonly #parts: VaultParts;
   /** Names of the last moments' creates → when they ended. */
   readonly #created = new Map<string, number>();
@@ -42,6 +46,7 @@ export class VaultKeystore implements Keystore {
   constructor(parts: VaultParts) {
     this.label = parts.client.label;
     this.atomicCreate = parts.engine.atomicCreate;
+    this.keyring = parts.keyring;
     this.#parts = parts;
   }
 
@@ -90,6 +95,7 @@ export class VaultKeystore implements Keystore {
       const latency = performance.now() - start;
       await client.session.token(signal);
       await mount.confirm(signal);
+      await this.keyring?.confirm(signal);
       return { latency };
     });
   }

@@ -18,7 +18,7 @@ export interface RoleOptions {
   readonly policy?: string;
 }
 
-/** Engines `kv1`, `kv2` and `transit` with a key `kes`; AppRole logins. */
+/** Engines `kv1`, `kv2` and `transit` with the keys `kes` and `derived`; AppRole logins. */
 export class VaultFixture implements AsyncDisposable {
   readonly server: VaultServer;
   readonly folder = mkdtempSync(join(tmpdir(), "kes-vault-fixture-"));
@@ -34,6 +34,7 @@ export class VaultFixture implements AsyncDisposable {
     await server.mountKv("kv2", "2");
     await server.must("POST", "sys/mounts/transit", { type: "transit" });
     await server.must("POST", "transit/keys/kes", {});
+    await server.must("POST", "transit/keys/derived", { derived: true });
     await server.must("POST", "sys/auth/approle", { type: "approle" });
     return fixture;
   }

@@ -105,6 +105,12 @@ export class VaultServer implements AsyncDisposable {
     throw new Error(`Vault did not unseal:\n${this.#output}`);
   }
 
+  /** Reads certificates anew. */
+  async reload(): Promise<void> {
+    this.#child?.kill("SIGHUP");
+    await sleep(300);
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

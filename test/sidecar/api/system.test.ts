@@ -68,7 +68,7 @@ describe("/v1/status", () => {
     assert.equal(version, "2026-01-01T00-00-00Z");
     assert.ok(typeof os === "string" && typeof arch === "string");
     const names = ["uptime", "num_cpu", "num_cpu_used", "mem_heap_used", "mem_stack_used", "keystore_latency"];
-    assert.deepEqual(Object.keys(numbers), names);
+    assert.deepEqual(Object.keys(numbers), [...names, "offline_budget_seconds"]);
     for (const name of names) assert.ok(Number.isInteger(numbers[name]) && numbers[name] >= 0, name);
     assert.equal(numbers.uptime, Math.floor(fakeUptime / 1000));
   });

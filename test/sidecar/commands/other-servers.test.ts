@@ -61,6 +61,7 @@ describe("kes status tells", () => {
     [`{}`, "unknown"],
     [`{"keystore_unavailable":true}`, "unavailable"],
     [`{"keystore_unavailable":true,"keystore_unreachable":true}`, "unreachable"],
+    [`{"keystore_unreachable":true,"offline_budget_seconds":3599}`, "unreachable; cached keys serve for 59m59s"],
   ];
   for (const [state, keystore] of cases) {
     test(`a key store that is ${keystore}`, async () => {

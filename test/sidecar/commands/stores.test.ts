@@ -55,6 +55,23 @@ describe("kes migrate", () => {
     assert.deepEqual(await valuesOf("sealed"), all);
   });
 
+  test("neither out of nor into a store whose keys are inside a KMS", async () => {
+    const vault = { endpoint: "v:8200", approle: { id: "i", secret: "s" }, transit: { key: "k", mode: "remote" } };
+    const config = { admin: { identity: "disabled" }, tls: { key: "k", cert: "c" }, keystore: { vault } };
+    await writeFile(join(cwd, "remote.yaml"), JSON.stringify(config));
+    for (const [from, to] of [
+      ["plain.yaml", "remote.yaml"],
+      ["remote.yaml", "plain.yaml"],
+    ] as const) {
+      const { code, stderr } = await kes(["migrate", "--from", from, "--to", to], { cwd });
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /keys of Hashicorp Vault: https:\/\/v:8200 are inside the KMS .*neither be copied out nor in/,
+      );
+    }
+  });
+
   test("copies only the names that match, and nothing in a dry run", async () => {
     assert.equal((await migrate("a-* --dry-run")).stdout, "Dry run, nothing is written:\nWould migrate 2 keys.\n");
     assert.deepEqual(await valuesOf("sealed"), {});

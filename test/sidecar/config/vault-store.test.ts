@@ -38,6 +38,27 @@ test("what is left out of keystore.vault gets the documented defaults", () => {
   });
 });
 
+test("transit wraps unless its mode says that keys stay in it", () => {
+  const transit = (settings: string) => vault(`endpoint: "v:8200", ${approle}, transit: {key: k${settings}}`).transit;
+  assert.deepEqual(transit(""), { engine: "transit", key: "k", mode: "wrap" });
+  assert.deepEqual(transit(", mode: remote, engine: t/"), { engine: "t", key: "k", mode: "remote" });
+  assert.match(problems(`endpoint: "v:8200", ${approle}, transit: {key: k, mode: local}`).join(), /transit\.mode/);
+});
+
+function notes(mode: string, offline: string): string {
+  const keystore = `keystore: {vault: {endpoint: "v:8200", ${approle}, transit: {key: k, mode: ${mode}}}}`;
+  const text = `admin: {identity: disabled}\ntls: {key: k, cert: c}\ncache: {expiry: {offline: ${offline}}}\n${keystore}\n`;
+  return loadConfig({ text, path: "f", env: {} })
+    .notes.map(({ message }) => message)
+    .join();
+}
+
+test("an offline cache that has no effect is noted", () => {
+  assert.match(notes("remote", "1h"), /cache\.expiry\.offline has no effect/);
+  assert.doesNotMatch(notes("remote", "0s"), /no effect/);
+  assert.doesNotMatch(notes("wrap", "1h"), /no effect/);
+});
+
 test("the older format names the store under keys", () => {
   assert.equal(vault(`endpoint: "vault:8200", version: v2, ${approle}`, true).version, "v2");
 });

@@ -6,7 +6,7 @@ import type { ErrorCode } from "../../../sidecar/errors.ts";
 import { encodeStoredKey } from "../../../sidecar/keys/encoding.ts";
 import type { KeyEvent } from "../../../sidecar/keys/key-event.ts";
 import { KeyService } from "../../../sidecar/keys/key-service.ts";
-import { newKey } from "../../../sidecar/keys/key.ts";
+import { Key, newKey } from "../../../sidecar/keys/key.ts";
 import { warmUp } from "../../../sidecar/keys/warm-up.ts";
 import { Secret } from "../../../sidecar/secret.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
@@ -124,6 +124,7 @@ describe("creating keys", () => {
     const secret = Secret.copyOf(bytes);
     await f.keys.import("key", secret, { createdBy: "", cipher: "ChaCha20" }, never);
     const key = await f.keys.get("key", signal);
+    assert.ok(key instanceof Key);
     assert.equal(key.cipher, "ChaCha20");
     assert.deepEqual(key.secret.reveal(), bytes);
     assert.notDeepEqual(key.hmac?.reveal(), bytes);
@@ -714,6 +715,7 @@ describe("life cycle", () => {
     const f = new Fixture();
     f.put("key");
     const key = await f.keys.get("key", signal);
+    assert.ok(key instanceof Key);
     f.store.once("get", hanging);
     const waiting = assert.rejects(f.use("other"), code("StoreUnreachable"));
     await settle();
