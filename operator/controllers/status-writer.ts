@@ -20,13 +20,15 @@ interface WithStatus extends KubeObject {
   readonly status?: object | undefined;
 }
 
-/** `stale`: the cache did not have the object's last state yet; look again in a moment. */
+/** `stale`: the cache does not have the object's last state yet; its change brings the next visit. */
 export type Written = "written" | "unchanged" | "paused" | "stale";
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   /** Objects of which it was told that they are paused. */
   readonly #paused = new Set<string>();
+  /** Versions that are known not to be the last ones, by object: no status can be written on top of them. */
+  readonly #outdated = new Map<string, string>();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -41,29 +43,38 @@ export class StatusWriter {
     if (this.#isPaused(object)) return "paused";
     const before = object.status ?? {};
     if (carries(before, status) && carries(status, before)) return "unchanged";
-    try {
-      await this.#apply(object, status, signal);
-      return "written";
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.isConflict) return "stale";
-      // Deleted meanwhile: there is nobody left to tell.
-      if (error.isNotFound) return "unchanged";
-      throw error;
-    }
+    return await this.#writeOnTop(object, status, signal);
   }
 
   /** The object is gone. @param key `namespace/name` */
   forget(key: string): void {
     this.#paused.delete(key);
+    this.#outdated.delete(key);
   }
 
-  async #apply({ apiVersion, kind, metadata }: KubeObject, status: object, signal: AbortSignal): Promise<void> {
+  async #writeOnTop(object: KubeObject, status: object, signal: AbortSignal): Promise<Written> {
+    const { resourceVersion = "" } = object.metadata;
+    const key = keyOf(refOfObject(object));
+    if (this.#outdated.get(key) === resourceVersion) return "stale";
+    try {
+      const stored = await this.#apply(object, status, signal);
+      if (stored.metadata.resourceVersion !== resourceVersion) this.#outdated.set(key, resourceVersion);
+      return "written";
+    } catch (error) {
+      // Deleted meanwhile: there is nobody left to tell.
+      if (error instanceof ApiError && error.isNotFound) return "unchanged";
+      if (!(error instanceof ApiError) || !error.isConflict) throw error;
+      this.#outdated.set(key, resourceVersion);
+      return "stale";
+    }
+  }
+
+  async #apply({ apiVersion, kind, metadata }: KubeObject, status: object, signal: AbortSignal): Promise<KubeObject> {
     const { name, namespace = "", resourceVersion } = metadata;
     const seen = resourceVersion === undefined ? {} : { resourceVersion };
     const intent = { apiVersion, kind, metadata: { name, namespace, ...seen }, status };
     const options = { signal, fieldManager: fieldManagers.status, subresource: "status" } as const;
-    await this.#options.api.apply(this.#options.resource, intent, options);
+    return await this.#options.api.apply(this.#options.resource, intent, options);
   }
 
   #isPaused(object: KubeObject): boolean {

@@ -38,8 +38,8 @@ const safetyInterval = 10 * 60_000;
 const missingInterval = 5000;
 /** How long a visit waits for what new pods say. */
 const firstAnswerTime = 500;
-/** The cache was behind: what it lacks is on its way. */
-const staleInterval = 100;
+/** The cache was behind: what it lacks is on its way, and brings the next visit. */
+const staleInterval = 1000;
 
 export class ServerReconciler {
   readonly #deps: KesServerDeps;
