@@ -328,7 +328,7 @@ export interface VaultKeystore {
   readonly namespace?: string | undefined;
   /** Folder of the keys inside the engine, for example kes/prod. */
   readonly prefix?: string | undefined;
-  /** Encrypts every key by Vault's transit engine before it is stored. */
+  /** Vault's transit engine, which encrypts every key before it is stored, or keeps the keys itself. */
   readonly transit?: VaultTransit | undefined;
   /** How the server logs in to Vault. Exactly one of the members. */
   readonly auth: VaultAuth;
@@ -336,8 +336,10 @@ export interface VaultKeystore {
   readonly tls?: VaultTls | undefined;
 }
 
-/** Encrypts every key by Vault's transit engine before it is stored. */
+/** Vault's transit engine, which encrypts every key before it is stored, or keeps the keys itself. */
 export interface VaultTransit {
+  /** With wrap the engine encrypts keys before they are stored. With remote keys never leave it: every request is a call to Vault, and nothing works while Vault is away. */
+  readonly mode: "wrap" | "remote";
   /** Where the transit engine is mounted. */
   readonly engine: string;
   /** Name of the key in the transit engine. It must not be deleted: every key of this server depends on it. */

@@ -68,7 +68,7 @@ describe("the configuration of the key store", () => {
           version: "v1",
           namespace: "team",
           prefix: "kes/prod",
-          transit: { engine: "wrap", key: "kes" },
+          transit: { engine: "wrap", key: "kes", mode: "wrap" },
           auth: {
             appRole: {
               mountPath: "roles",
@@ -94,7 +94,7 @@ describe("the configuration of the key store", () => {
           id: { file: `${files}/credentials/role-id` },
           secret: { file: `${files}/credentials/secret-id` },
         },
-        transit: { engine: "wrap", key: "kes" },
+        transit: { engine: "wrap", key: "kes", mode: "wrap" },
         tls: {
           client: { key: `${files}/keystore-tls/tls.key`, cert: `${files}/keystore-tls/tls.crt` },
           ca: `${files}/keystore-ca/ca.crt`,
