@@ -2,16 +2,23 @@
 import type { Judgement } from "../../bundle/verdict.ts";
 import { conditionOf } from "./live-objects.ts";
 import type { LiveWorkload } from "./live-objects.ts";
+import { withSource } from "./mounted-from.ts";
 import { troubleOf } from "./pod-view.ts";
 import type { PodReport } from "./pod-reports.ts";
 import type { ServerView } from "./view.ts";
 
 export function judgeAvailability({ server, workload, pods, reports }: ServerView): Judgement {
   if (server.spec.mode === "Sidecar") return judgeSidecars(server.metadata.name, reports);
-  const trouble = troubleOf(pods, reports);
+  const words = troubleOf(pods, reports);
+  const trouble = words === undefined ? undefined : withSource(server, words);
   const { readyReplicas: ready = 0, conditions } = workload?.status ?? {};
   if (conditionOf(conditions, "Progressing")?.reason === "ProgressDeadlineExceeded") return stuck(trouble, ready);
-  if (ready > 0) return { status: "True", reason: "MinimumReplicasAvailable", message: `${ready} replicas ready` };
+  if (ready > 0)
+    return {
+      status: "True",
+      reason: "MinimumReplicasAvailable",
+      message: `${ready} ${ready === 1 ? "replica" : "replicas"} ready`,
+    };
   const message = reasonForNone(workload, trouble);
   return { status: "False", reason: "NoReadyReplicas", message };
 }

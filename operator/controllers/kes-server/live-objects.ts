@@ -32,6 +32,7 @@ export interface LivePod extends KubeObject {
 
 export interface LiveContainer {
   readonly name: string;
+  readonly ready?: boolean;
   readonly restartCount?: number;
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };

@@ -30,24 +30,36 @@ export function targetsOf({ spec }: KesServer, pods: readonly LivePod[]): readon
 /** Why pods are not ready, of the first one that says so; undefined: none says. */
 export function troubleOf(pods: readonly LivePod[], reports: readonly PodReport[]): string | undefined {
   for (const pod of pods) {
-    const trouble = containerTrouble(pod) ?? schedulingTrouble(pod);
+    const trouble = podTrouble(pod, reports);
     if (trouble !== undefined) return `${pod.metadata.name}: ${trouble}`;
   }
-  const waiting = reports.find(({ target, state }) => !target.ready && (state?.keystore.problem ?? null) !== null);
-  return waiting && `${waiting.target.name}: ${waiting.state?.keystore.problem ?? ""}`;
+  return undefined;
+}
+
+/** A server that runs speaks for itself; one that does not has left its last words. */
+function podTrouble(pod: LivePod, reports: readonly PodReport[]): string | undefined {
+  const report = reports.find(({ target }) => target.uid === pod.metadata.uid && !target.ready);
+  return report?.state?.keystore.problem ?? containerTrouble(pod) ?? schedulingTrouble(pod);
 }
 
 function containerTrouble({ status }: LivePod): string | undefined {
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  return containers.map(waitingOf).find((found) => found !== undefined);
+  return containers.map(troubleIn).find((found) => found !== undefined);
 }
 
-function waitingOf({ name, state, lastState }: LiveContainer): string | undefined {
-  const waiting = state?.waiting;
-  if (waiting === undefined || passing.has(waiting.reason ?? "")) return undefined;
-  const ended = lastState?.terminated;
-  const words = ended === undefined ? waiting.message : lastWords(name, ended);
-  return [waiting.reason, words].filter(Boolean).join(": ");
+function troubleIn(container: LiveContainer): string | undefined {
+  return container.ready === true ? undefined : (lastEnd(container) ?? waitingIn(container));
+}
+
+/** The same while it waits to be started again as while it tries again: a condition that comes and goes tells nothing. */
+function lastEnd({ name, state, lastState }: LiveContainer): string | undefined {
+  const ended = state?.terminated ?? lastState?.terminated;
+  return ended === undefined || ended.exitCode === 0 ? undefined : `it keeps ending: ${lastWords(name, ended)}`;
+}
+
+function waitingIn({ state }: LiveContainer): string | undefined {
+  const { reason = "", message } = state?.waiting ?? {};
+  return reason === "" || passing.has(reason) ? undefined : [reason, message].filter(Boolean).join(": ");
 }
 
 /** The last line that the container wrote before it ended. */

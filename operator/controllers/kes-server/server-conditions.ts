@@ -2,7 +2,7 @@
 import type { Judgement } from "../../bundle/verdict.ts";
 import { judgeAvailability } from "./judge-availability.ts";
 import { judgeCertificate } from "./judge-certificate.ts";
-import type { PodReport } from "./pod-reports.ts";
+import { withSource } from "./mounted-from.ts";
 import { judgePods } from "./programmed.ts";
 import type { ServerView } from "./view.ts";
 
@@ -24,7 +24,7 @@ export function judgeServer(view: ServerView): ServerJudgements {
     Accepted: view.accepted,
     CertificateReady: certificateReady,
     Available: available,
-    KeystoreReachable: judgeKeystore(view.reports),
+    KeystoreReachable: judgeKeystore(view),
     PoliciesSynced: judgePolicies(view),
     Conflicted: judgeConflicts(view.compilation.conflicts),
   };
@@ -36,7 +36,7 @@ function summary(parts: readonly Judgement[]): Judgement {
   return failing ?? { status: "True", reason: "Ready", message: "" };
 }
 
-function judgeKeystore(reports: readonly PodReport[]): Judgement {
+function judgeKeystore({ server, reports }: ServerView): Judgement {
   const answers = reports.flatMap(({ target, state }) =>
     state === undefined ? [] : [{ pod: target.name, ...state.keystore }],
   );
@@ -45,12 +45,17 @@ function judgeKeystore(reports: readonly PodReport[]): Judgement {
   }
   const cut = answers.find(({ state }) => state === "Unreachable");
   if (cut !== undefined) {
-    const message = `${cut.pod}: ${cut.problem ?? ""}; cached keys go on serving as spec.cache says`;
+    const words = withSource(server, `${cut.pod}: ${cut.problem ?? ""}`);
+    const message = `${words}; cached keys go on serving as spec.cache says`;
     return { status: "False", reason: "Unreachable", message };
   }
   const waiting = answers.find(({ problem }) => problem !== null);
   if (waiting === undefined) return { status: "True", reason: "Reachable", message: "" };
-  return { status: "False", reason: "NeverReached", message: `${waiting.pod}: ${waiting.problem ?? ""}` };
+  return {
+    status: "False",
+    reason: "NeverReached",
+    message: withSource(server, `${waiting.pod}: ${waiting.problem ?? ""}`),
+  };
 }
 
 function judgePolicies({ publication, server }: ServerView): Judgement {

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { boundToUs } from "../../env/component.ts";
 import type { Variables } from "./container-environment.ts";
 import { withMounts } from "./private-mounts.ts";
@@ -19,10 +19,15 @@ export interface ProcessPlan {
 export class ContainerProcess {
   readonly #child: ChildProcess;
   readonly #variables: Variables;
+  readonly #logFile: string;
+  /** Where its own output begins in the file. */
+  readonly #logStart: number;
   /** Resolves with its exit code, or 128 and the signal's number as shells have it. */
   readonly ended: Promise<number>;
 
   constructor(plan: ProcessPlan) {
+    this.#logFile = plan.logFile;
+    this.#logStart = existsSync(plan.logFile) ? statSync(plan.logFile).size : 0;
     const output = openSync(plan.logFile, "a");
     const [program = "", ...args] = boundToUs(withMounts(plan.mounts, plan.command));
     this.#variables = plan.variables;
@@ -39,6 +44,12 @@ export class ContainerProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** The end of what it wrote, as much as the kubelet takes for a termination message. */
+  lastOutput(): string {
+    const own = readFileSync(this.#logFile).subarray(this.#logStart).toString();
+    return own.slice(-2048).split("\n").slice(-81).join("\n");
   }
 
   signal(name: NodeJS.Signals): void {

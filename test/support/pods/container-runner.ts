@@ -145,9 +145,15 @@ export class ContainerRunner {
     this.#isStarted = false;
     this.#isReady = false;
     const reason = exitCode === 0 ? "Completed" : "Error";
-    const terminated = { exitCode, reason, startedAt, finishedAt: now(), containerID: `process://${process.pid}` };
-    this.#change({ terminated });
+    const message = this.#terminationMessage(process, exitCode);
+    const containerID = `process://${process.pid}`;
+    this.#change({ terminated: { exitCode, reason, ...message, startedAt, finishedAt: now(), containerID } });
     return exitCode;
+  }
+
+  #terminationMessage(process: ContainerProcess, exitCode: number): { readonly message?: string } {
+    const isAsked = this.#options.container.terminationMessagePolicy === "FallbackToLogsOnError";
+    return isAsked && exitCode !== 0 ? { message: process.lastOutput() } : {};
   }
 
   async #launch(): Promise<ContainerProcess | undefined> {
