@@ -11,6 +11,7 @@ import { keystore } from "./keystore.ts";
 import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
 import { operator } from "./operator.ts";
+import { operatorIdentity } from "./operator-identity.ts";
 import { operatorServer } from "./operator-server.ts";
 import { runTests } from "./test-run.ts";
 import { sync } from "./sync.ts";
@@ -30,6 +31,7 @@ const all: readonly Mutant[] = [
   ...server,
   ...sync,
   ...operator,
+  ...operatorIdentity,
   ...operatorServer,
 ];
 

@@ -66,6 +66,11 @@ test("a renewal with the same key changes nothing but the revision", () => {
   assert.deepEqual(after.identities, [{ hash: a, state: "Active", revision: 2 }]);
 });
 
+test("an overlap is never shorter than it says, although times are kept in whole seconds", () => {
+  const seen = sighting({ active: { hash: b }, overlap: 30_000 });
+  assert.equal(nextIdentities(was("Certificate", active(a)), seen, start + 1).identities[1]?.expiresAt, at(31_000));
+});
+
 test("a retiring key keeps its end from visit to visit", () => {
   const before = was("Certificate", active(b), retiring(a, at(hour)));
   const next = nextIdentities(before, sighting({ active: { hash: b } }), start + minute);

@@ -127,6 +127,25 @@ test("a renewal that is asked for while one goes on follows it", async () => {
   assert.deepEqual(statesOf(world).toSorted(), ["0 Retiring", "1 Retiring", "2 Active"]);
 });
 
+test("a cache that lags does not have a certificate renewed twice", async () => {
+  const world = await issued("Always");
+  const { operator, cluster, certManager } = world;
+  ask(world, "1");
+  cluster.catchUp();
+  await operator.visit();
+  cluster.catchUp();
+  await operator.visit();
+  assert.equal(certManager.isIssuing, true);
+  certManager.prepareKey();
+  certManager.makeRequest();
+  certManager.approve();
+  certManager.sign();
+  certManager.flip();
+  certManager.finish();
+  await operator.visit();
+  assert.deepEqual([certManager.isIssuing, certManager.revision], [false, 2]);
+});
+
 test("the operator rotates a key by itself, shortly before cert-manager would renew", async () => {
   const world = await issued("Always");
   const { operator, certManager } = world;

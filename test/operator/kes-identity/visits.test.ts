@@ -305,7 +305,7 @@ test("a rotationID that is taken back takes the staged key with it", async () =>
 });
 
 test("a Secret of somebody else is neither read for a key nor written", async () => {
-  const operator = atWork({ apiKey: { secretName: "tls" } });
+  const operator = atWork({ apiKey: { secretName: "tls", rotationID: "2" } });
   operator.cluster.put(
     secrets,
     secretWith({ MINIO_KMS_KES_API_KEY: "kes:v1:AAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f" }),
