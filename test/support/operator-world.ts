@@ -11,16 +11,19 @@ import type { ChartOptions, InstalledChart } from "./operator-chart.ts";
 import { PodClient } from "./operator-clients.ts";
 import { serverCommand, startPodNode } from "./pods/pod-node.ts";
 import type { PodNode } from "./pods/pod-node.ts";
+import type { VolumeRefresh } from "./pods/pod-volumes.ts";
 
 export interface WorldOptions {
   readonly chart?: ChartOptions;
   readonly kubernetes?: KubernetesOptions;
+  /** How mounted ConfigMaps and Secrets follow their objects. */
+  readonly refresh?: VolumeRefresh;
 }
 
-export async function startWorld({ chart, kubernetes }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ chart, kubernetes, refresh }: WorldOptions = {}): Promise<World> {
   const cluster = await startKubernetes({ controllers: true, ...kubernetes });
   try {
-    const node = await startPodNode(cluster, { images: { "kes:": serverCommand } });
+    const node = await startPodNode(cluster, { images: { "kes:": serverCommand }, ...(refresh && { refresh }) });
     try {
       return new World(cluster, node, await installChart(cluster, chart));
     } catch (error) {
