@@ -97,7 +97,7 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
     }),
     identities.subscribe((change) => {
       for (const server of serversOf(change)) {
-        noteIdentityEdit(reconciler, server, change);
+        reconciler.memoryOf(server).drops.sawIdentity(change);
         add(server);
       }
     }),
@@ -147,19 +147,9 @@ function noteServerEdit(reconciler: ServerReconciler, { ref, before, now }: Chan
 }
 
 function notePolicyEdit(reconciler: ServerReconciler, servers: Cache<KesServer>, change: Change<KesPolicy>): void {
-  const { before, ref } = change;
-  if (before === undefined || change.inferred === true) return;
-  for (const server of servers.list(ref.namespace)) {
-    const { drops } = reconciler.memoryOf(keyOf(refOfObject(server)));
-    drops.sawPolicy(ref.name);
-    drops.sawHashes(before.spec.identities);
+  for (const server of servers.list(change.ref.namespace)) {
+    reconciler.memoryOf(keyOf(refOfObject(server))).drops.sawPolicy(change);
   }
-}
-
-function noteIdentityEdit(reconciler: ServerReconciler, server: string, change: Change<KesIdentity>): void {
-  const { before } = change;
-  if (before === undefined || change.inferred === true) return;
-  reconciler.memoryOf(server).drops.sawHashes((before.status?.identities ?? []).map(({ hash }) => hash));
 }
 
 function serversOf({ before, now }: Change<KesIdentity>): ReadonlySet<string> {

@@ -17,6 +17,8 @@ export class ServerMemory {
   readonly publications = new Publications();
   published: PublishedBundle | undefined;
   gathering: Gathering | undefined;
+  /** Of `drops`, when the last bundle was compiled. */
+  considered = 0;
   /** Milliseconds since 1970: since when the brake holds a bundle back. */
   heldSince: number | undefined;
   /** Whether the published bundle was confirmed by every ready pod before. */
@@ -33,6 +35,6 @@ export class ServerMemory {
     this.gathering = undefined;
     this.heldSince = undefined;
     this.propagated = false;
-    this.drops.clear();
+    this.drops.clear(this.considered);
   }
 }

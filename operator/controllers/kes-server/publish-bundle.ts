@@ -21,7 +21,9 @@ export type Decision =
 export function decide(server: KesServer, compilation: Compilation, memory: ServerMemory, now: number): Decision {
   const { bundle, encoded } = compilation;
   const { published } = memory;
+  memory.considered = memory.drops.mark();
   if (published?.revision === encoded.revision) {
+    memory.drops.clear(memory.considered);
     memory.gathering = undefined;
     memory.heldSince = undefined;
     return { kind: "current" };

@@ -11,8 +11,13 @@ import { ObservedDrops } from "../../../operator/controllers/kes-server/observed
 import { PodReports } from "../../../operator/controllers/kes-server/pod-reports.ts";
 import type { PodReport } from "../../../operator/controllers/kes-server/pod-reports.ts";
 import { countPods, judgePods, Publications } from "../../../operator/controllers/kes-server/programmed.ts";
+import type { KesIdentity, KesPolicy } from "../../../operator/api/generated.ts";
+import type { Change } from "../../../operator/kube/cache.ts";
+import { refOfObject } from "../../../operator/kube/object.ts";
+import type { KubeObject } from "../../../operator/kube/object.ts";
 import type { Bundle } from "../../../sidecar/contract/bundle.ts";
 import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
+import { aPolicy, anIdentity } from "../bundle/declared.ts";
 
 const [alice, bob] = ["a".repeat(64), "b".repeat(64)];
 
@@ -87,21 +92,60 @@ describe("gathering removals", () => {
   });
 });
 
+function edited<T extends KubeObject>(object: T, metadata: object): T {
+  return { ...object, metadata: { ...object.metadata, ...metadata } };
+}
+
+function changed<T extends KubeObject>(before: T, now: T | undefined, inferred = false): Change<T> {
+  return { ref: refOfObject(before), before, now, inferred };
+}
+
 describe("removals that somebody asked for", () => {
-  test("are those of edited objects, until a bundle went out", () => {
+  const policy = aPolicy("minio", {}, { namespace: "ns" });
+  const identity = anIdentity("alice", { policy: "minio", hashes: [alice] });
+  const ofPolicy = (now: KesPolicy | undefined, inferred?: boolean): readonly string[] => {
     const drops = new ObservedDrops();
-    assert.deepEqual([...drops.in(bundle)], []);
-    drops.sawHashes([bob]);
-    assert.deepEqual([...drops.in(bundle)], []);
-    drops.sawPolicy("minio");
+    drops.sawPolicy(changed(policy, now, inferred));
+    return [...drops.in(bundle)];
+  };
+  const ofIdentity = (now: KesIdentity | undefined, inferred?: boolean): readonly string[] => {
+    const drops = new ObservedDrops();
+    drops.sawIdentity(changed(identity, now, inferred));
+    return [...drops.in(bundle)];
+  };
+
+  test("are those of objects that were edited or deleted before our eyes", () => {
+    assert.deepEqual(ofPolicy(undefined), [alice]);
+    assert.deepEqual(ofPolicy(edited(policy, { generation: 2 })), [alice]);
+    assert.deepEqual(ofPolicy(edited(policy, { labels: { team: "blue" } })), [alice]);
+    assert.deepEqual(ofIdentity(undefined), [alice]);
+    assert.deepEqual(ofIdentity(edited(identity, { generation: 2 })), [alice]);
+    assert.deepEqual(ofIdentity(edited(identity, { annotations: { "kes-operator.io/instance": "other" } })), [alice]);
+  });
+
+  test("are not those of objects that a list no longer has, or whose status changes", () => {
+    assert.deepEqual(ofPolicy(undefined, true), []);
+    assert.deepEqual(ofIdentity(undefined, true), []);
+    assert.deepEqual(ofPolicy({ ...policy, status: { identities: 3 } }), []);
+    assert.deepEqual(ofIdentity({ ...identity, status: { ...identity.status, source: "Hash" } }), []);
+    assert.deepEqual(ofIdentity({ ...identity, status: { ...identity.status, identities: [] } }), []);
+  });
+
+  test("are those of a status that follows an edit", () => {
+    const status = { ...identity.status, identities: [], observedGeneration: 2 };
+    assert.deepEqual(ofIdentity({ ...identity, status }), [alice]);
+  });
+
+  test("count until a bundle is out that was compiled after them", () => {
+    const drops = new ObservedDrops();
+    drops.sawIdentity(changed(identity, undefined));
+    const mark = drops.mark();
     assert.deepEqual([...drops.in(bundle)], [alice]);
-    drops.clear();
-    drops.sawHashes([alice]);
-    assert.deepEqual([...drops.in(bundle)], [alice]);
-    drops.clear();
-    assert.deepEqual([...drops.in(bundle)], []);
     drops.sawServerEdit();
-    assert.deepEqual([...drops.in(bundle)], [alice]);
+    drops.clear(mark);
+    assert.deepEqual([...drops.in(bundle)], [alice], "the server was edited while that bundle was written");
+    drops.clear(drops.mark());
+    assert.deepEqual([...drops.in(bundle)], []);
   });
 });
 

@@ -174,7 +174,37 @@ describe("policies", () => {
   test("that take from most because somebody edited them go out", async () => {
     cluster.grant(...Array.from({ length: 30 }, (_, at) => hashOf(at + 1)));
     await visit();
-    reconciler.memoryOf(key).drops.sawPolicy("minio");
+    const ref = { namespace: "kes-system", name: "minio" };
+    const before = cluster.policies.get(ref);
+    cluster.grant(hashOf(1));
+    const now: KesPolicy | undefined = cluster.policies.get(ref);
+    reconciler.memoryOf(key).drops.sawPolicy({ ref, before, now });
+    await visit();
+    cluster.now += 200;
+    await visit();
+    assert.equal(cluster.bundle.identities.size, 1);
+  });
+
+  test("are held although those who lose were edited before, in ways that took nothing from them", async () => {
+    cluster.grant(...Array.from({ length: 30 }, (_, at) => hashOf(at + 1)));
+    await visit();
+    reconciler.memoryOf(key).drops.sawServerEdit();
+    await visit();
+    cluster.grant(hashOf(1));
+    await visit();
+    cluster.now += 200;
+    await visit();
+    assert.equal(cluster.says("PoliciesSynced"), "False RevocationHeld");
+  });
+
+  test("that were asked for while a bundle was being written are not held afterwards", async () => {
+    cluster.grant(...Array.from({ length: 30 }, (_, at) => hashOf(at + 1)));
+    await visit();
+    cluster.grant(...Array.from({ length: 31 }, (_, at) => hashOf(at + 1)));
+    const { drops } = reconciler.memoryOf(key);
+    const writing = visit();
+    drops.sawServerEdit();
+    await writing;
     cluster.grant(hashOf(1));
     await visit();
     cluster.now += 200;
