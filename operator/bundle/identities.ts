@@ -8,6 +8,24 @@ export interface HeldHash {
   readonly isIssued: boolean;
 }
 
+/** `namespace/name` of the server that an identity belongs to. */
+export function serverKeyOf({ metadata, spec }: KesIdentity): string {
+  return `${spec.serverRef.namespace ?? metadata.namespace ?? ""}/${spec.serverRef.name}`;
+}
+
+/** Whether a bundle may have to say something else after that change: an identity's status has much in it that none does. */
+export function concernsBundle(before: KesIdentity | undefined, now: KesIdentity | undefined): boolean {
+  return saidToBundle(before) !== saidToBundle(now);
+}
+
+function saidToBundle(identity: KesIdentity | undefined): string {
+  if (identity === undefined) return "";
+  const { uid, generation, deletionTimestamp, creationTimestamp, annotations } = identity.metadata;
+  const { source, identity: principal, identities } = identity.status ?? {};
+  const meta = [uid, generation, deletionTimestamp, creationTimestamp, annotations];
+  return JSON.stringify([meta, source, principal, identities]);
+}
+
 /** The hashes of `identity` that may be used at `now`, from its status alone. */
 export function heldHashes({ status }: KesIdentity, now: number): readonly HeldHash[] {
   const entries = (status?.identities ?? []).filter((entry) => isIdentityHash(entry.hash) && endOf(entry) > now);

@@ -5,13 +5,15 @@
 //   objects/    what is made for an identity: Certificate, Issuer, ConfigMaps, the Secret of an API key
 import type { KesIdentity, KesServer } from "../../api/generated.ts";
 import { kesIdentities, labels } from "../../api/kinds.ts";
+import { serverKeyOf } from "../../bundle/identities.ts";
 import type { Change } from "../../kube/cache.ts";
+import { indexBy } from "../../kube/index-by.ts";
+import type { Index } from "../../kube/index-by.ts";
 import { keyOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
 import type { Controller, Enqueue } from "../../runtime/controller.ts";
 import type { KesIdentityDeps } from "./deps.ts";
 import { IdentityReconciler } from "./reconcile.ts";
-import { serverRefOf } from "./visit.ts";
 
 export function createKesIdentityController(deps: KesIdentityDeps): Controller {
   const reconciler = new IdentityReconciler(deps);
@@ -19,8 +21,12 @@ export function createKesIdentityController(deps: KesIdentityDeps): Controller {
     name: kesIdentities.kind.toLowerCase(),
     reconcile: (key, signal) => reconciler.visit(key, signal),
     watch(enqueue) {
-      const stops = watchAll(deps, enqueue);
-      for (const identity of deps.identities.list()) enqueue(keyOf(refOfObject(identity)));
+      // Those of one server together: it then takes them into its bundle together.
+      const clients = indexBy(deps.identities, serverKeyOf);
+      const stops = watchAll(deps, clients, enqueue);
+      for (const server of clients.values()) {
+        for (const identity of clients.of(server)) enqueue(keyOf(refOfObject(identity)));
+      }
       return () => {
         for (const stop of stops) stop();
       };
@@ -28,23 +34,22 @@ export function createKesIdentityController(deps: KesIdentityDeps): Controller {
   };
 }
 
-function watchAll(deps: KesIdentityDeps, enqueue: Enqueue): readonly (() => void)[] {
+function watchAll(deps: KesIdentityDeps, clients: Index<KesIdentity>, enqueue: Enqueue): readonly (() => void)[] {
   // cert-manager copies the labels of a Certificate to its requests.
   const toOwner = ({ ref, now, before }: Change<KubeObject>): void => {
     const name = (now ?? before)?.metadata.labels?.[labels.identity];
     if (name !== undefined) enqueue(`${ref.namespace}/${name}`);
   };
-  const addIf = (isMeant: (identity: KesIdentity) => boolean): void => {
-    for (const identity of deps.identities.list()) if (isMeant(identity)) enqueue(keyOf(refOfObject(identity)));
-  };
   const { certificates, certificateRequests } = deps;
-  const onInstalled = (): void => addIf(({ spec }) => spec.certificate !== undefined);
+  const onInstalled = (): void => {
+    const concerned = deps.identities.list().filter(({ spec }) => spec.certificate !== undefined);
+    for (const identity of concerned) enqueue(keyOf(refOfObject(identity)));
+  };
   return [
     deps.identities.subscribe(({ ref }) => enqueue(keyOf(ref))),
     deps.servers.subscribe((change) => {
       if (faceOf(change.before) === faceOf(change.now)) return;
-      const server = keyOf(change.ref);
-      addIf((identity) => keyOf(serverRefOf(identity)) === server);
+      for (const identity of clients.of(keyOf(change.ref))) enqueue(keyOf(refOfObject(identity)));
     }),
     deps.board.subscribe("identity", (key) => enqueue(key)),
     ...[certificates, certificateRequests, deps.issuers, deps.configMaps].map((cache) => cache.subscribe(toOwner)),

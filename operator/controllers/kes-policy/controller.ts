@@ -12,6 +12,7 @@ import type { EventRecorder } from "../../kube/events.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { Controller, Enqueue } from "../../runtime/controller.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
+import { Pace } from "../../runtime/pace.ts";
 import { StatusWriter, isOfInstance } from "../status-writer.ts";
 import { policyEvents } from "./policy-events.ts";
 import { policyStatus } from "./policy-status.ts";
@@ -28,6 +29,8 @@ export interface KesPolicyDeps {
   readonly now: () => number;
 }
 
+/** Milliseconds between visits because the number of clients changes. */
+const spacing = 1_000;
 /** Milliseconds until the cache has caught up with what was written. */
 const moment = 200;
 
@@ -78,14 +81,15 @@ function selectingServers({ servers, instanceId }: KesPolicyDeps, policy: KesPol
     .map(({ metadata }) => metadata.name);
 }
 
-function watchAll({ policies, servers, board }: KesPolicyDeps, enqueue: Enqueue): readonly (() => void)[] {
+function watchAll({ policies, servers, board, now }: KesPolicyDeps, enqueue: Enqueue): readonly (() => void)[] {
+  const pace = new Pace(spacing, now);
   return [
     policies.subscribe(({ ref }) => enqueue(keyOf(ref))),
     servers.subscribe((change) => {
       if (choiceOf(change.before) === choiceOf(change.now)) return;
       for (const policy of policies.list(change.ref.namespace)) enqueue(keyOf(refOfObject(policy)));
     }),
-    board.subscribe("policy", (key) => enqueue(key)),
+    board.subscribe("policy", (key) => enqueue(key, pace.delayOf(key))),
   ];
 }
 

@@ -10,6 +10,7 @@ import type { Cache, Change } from "../../kube/cache.ts";
 import { keyOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject, Resource } from "../../kube/object.ts";
 import type { Controller, Enqueue } from "../../runtime/controller.ts";
+import { attendToClients } from "./client-changes.ts";
 import type { KesServerDeps } from "./deps.ts";
 import { PodReports } from "./pod-reports.ts";
 import { ServerReconciler } from "./reconcile.ts";
@@ -23,6 +24,9 @@ import {
 } from "./objects/child-kinds.ts";
 import { networkPolicies, roleBindings, roles, serviceAccounts, serviceMonitors } from "./objects/child-kinds.ts";
 import { services, statefulSets, volumeClaims } from "./objects/child-kinds.ts";
+
+/** Milliseconds in which what a visit has written comes back from the API server: one look at all of it is enough. */
+const echoTime = 100;
 
 /** Whose changes are reasons for a visit to the server that owns them. */
 export const childKinds: readonly Resource[] = [
@@ -70,19 +74,23 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
   const addAllOf = (namespace: string | undefined): void => {
     for (const server of servers.list(namespace)) add(keyOf(refOfObject(server)));
   };
-  const addByLabel = (label: string) => {
+  const addByLabel = (label: string, afterMs = 0) => {
     return (change: Change<KubeObject>): void => {
       for (const object of [change.before, change.now]) {
         const name = object?.metadata.labels?.[label];
-        if (name !== undefined) add(`${change.ref.namespace}/${name}`);
+        if (name !== undefined) add(`${change.ref.namespace}/${name}`, afterMs);
       }
     };
   };
-  const children = childKinds.flatMap((kind) => deps.childrenOf(kind)?.subscribe(addByLabel(labels.server)) ?? []);
+  const noteEdit = (server: string, change: Change<KesIdentity>): void =>
+    reconciler.memoryOf(server).drops.sawIdentity(change);
+  const children = childKinds.flatMap(
+    (kind) => deps.childrenOf(kind)?.subscribe(addByLabel(labels.server, echoTime)) ?? [],
+  );
   return [
     ...children,
     servers.subscribe((change) => {
-      add(keyOf(change.ref));
+      add(keyOf(change.ref), isOwnStatus(change) ? echoTime : 0);
       noteServerEdit(reconciler, change);
       if (
         change.before?.status?.image !== change.now?.status?.image ||
@@ -95,12 +103,7 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
       notePolicyEdit(reconciler, servers, change);
       addAllOf(change.ref.namespace);
     }),
-    identities.subscribe((change) => {
-      for (const server of serversOf(change)) {
-        reconciler.memoryOf(server).drops.sawIdentity(change);
-        add(server);
-      }
-    }),
+    identities.subscribe(attendToClients({ enqueue: add, now: deps.now, note: noteEdit })),
     keys.subscribe(({ ref, before, now }) => {
       for (const key of [before, now]) if (key !== undefined) add(`${ref.namespace}/${key.spec.serverRef.name}`);
     }),
@@ -128,6 +131,16 @@ function noteLabels(
   }
 }
 
+function isOwnStatus({ before, now }: Change<KesServer>): boolean {
+  if (before === undefined || now === undefined) return false;
+  return JSON.stringify(declaredIn(before)) === JSON.stringify(declaredIn(now));
+}
+
+function declaredIn({ metadata }: KesServer): readonly unknown[] {
+  const { uid, generation, annotations, labels, deletionTimestamp } = metadata;
+  return [uid, generation, annotations, labels, deletionTimestamp];
+}
+
 /** Servers whose turn to move to the default image may have come. */
 function addThoseBehind({ servers, serverImage }: KesServerDeps, add: Enqueue): void {
   for (const server of servers.list()) {
@@ -150,13 +163,4 @@ function notePolicyEdit(reconciler: ServerReconciler, servers: Cache<KesServer>,
   for (const server of servers.list(change.ref.namespace)) {
     reconciler.memoryOf(keyOf(refOfObject(server))).drops.sawPolicy(change);
   }
-}
-
-function serversOf({ before, now }: Change<KesIdentity>): ReadonlySet<string> {
-  const refs = [before, now].flatMap((identity) => {
-    if (identity === undefined) return [];
-    const { name, namespace = identity.metadata.namespace } = identity.spec.serverRef;
-    return [`${namespace}/${name}`];
-  });
-  return new Set(refs);
 }

@@ -2,10 +2,13 @@
 // status. Level-triggered: it looks at everything and assumes nothing about why it was called. Policies go first, since a
 // revocation must not wait for a Deployment.
 import { annotations, kesServers } from "../../api/kinds.ts";
-import type { KesServer, KesServerStatus } from "../../api/generated.ts";
+import type { KesIdentity, KesServer, KesServerStatus } from "../../api/generated.ts";
 import { compileBundle } from "../../bundle/compile.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { NamespaceLabels } from "../../bundle/consent.ts";
+import { serverKeyOf } from "../../bundle/identities.ts";
+import { indexBy } from "../../kube/index-by.ts";
+import type { Index } from "../../kube/index-by.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
@@ -47,9 +50,12 @@ export class ServerReconciler {
   readonly #children: Children;
   readonly #writer: StatusWriter;
   readonly #memories = new Map<string, ServerMemory>();
+  /** By server. */
+  readonly #clients: Index<KesIdentity>;
 
   constructor(deps: KesServerDeps, reports: PodReports) {
     this.#deps = deps;
+    this.#clients = indexBy(deps.identities, serverKeyOf);
     this.#reports = reports;
     this.#children = new Children({ api: deps.api, cacheOf: deps.childrenOf });
     const { api, events, instanceId } = deps;
@@ -107,17 +113,13 @@ export class ServerReconciler {
   }
 
   #compile(server: KesServer, memory: ServerMemory): Compilation {
-    const { policies, identities, keys, namespaces, now, instanceId } = this.#deps;
+    const { policies, keys, namespaces, now, instanceId } = this.#deps;
     const { namespace, name } = server.metadata;
     const isOurs = (object: KubeObject): boolean => isOfInstance(object, instanceId);
     return compileBundle({
       server,
       policies: policies.list(namespace).filter(isOurs),
-      identities: identities.list().filter((identity) => {
-        const { serverRef } = identity.spec;
-        const isHere = (serverRef.namespace ?? identity.metadata.namespace) === namespace;
-        return serverRef.name === name && isHere && isOurs(identity);
-      }),
+      identities: this.#clients.of(`${namespace}/${name}`).filter(isOurs),
       keys: keys.list(namespace).filter((each) => each.spec.serverRef.name === name && isOurs(each)),
       namespaceLabels: namespaces && labelsOf(namespaces.list()),
       previous: memory.published?.bundle,
