@@ -16,10 +16,19 @@ export interface ChildrenDeps {
   readonly cacheOf: (resource: Resource) => Cache<KubeObject> | undefined;
 }
 
+/** What our last apply of a child was. */
+interface LastApply {
+  readonly hash: string | undefined;
+  /** The version that it was applied over: a cache that still has it does not know of the apply. undefined: there was none. */
+  readonly over: string | undefined;
+  /** The version that it left: a value that the API server spells anew is no drift. */
+  readonly version: string | undefined;
+}
+
 export class Children {
   readonly #deps: ChildrenDeps;
-  /** By kind and key: the version that our last apply left, so that a value the API server spells anew is no drift. */
-  readonly #left = new Map<string, { readonly hash: string | undefined; readonly version: string | undefined }>();
+  /** By kind and key. */
+  readonly #left = new Map<string, LastApply>();
 
   constructor(deps: ChildrenDeps) {
     this.#deps = deps;
@@ -47,7 +56,8 @@ export class Children {
     if (live !== undefined) requireOwn(live, object);
     if (live !== undefined && this.#isInOrder(id, live, object)) return false;
     const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
-    this.#left.set(id, { hash: hashOf(object), version: stored.metadata.resourceVersion });
+    const [over, version] = [live?.metadata.resourceVersion, stored.metadata.resourceVersion];
+    this.#left.set(id, { hash: hashOf(object), over, version });
     return true;
   }
 
@@ -61,10 +71,13 @@ export class Children {
 
   #isInOrder(id: string, live: KubeObject, intent: KubeObject): boolean {
     const hash = hashOf(intent);
-    if (hash === undefined || hashOf(live) !== hash) return false;
+    if (hash === undefined) return false;
+    const { resourceVersion } = live.metadata;
     const left = this.#left.get(id);
-    if (left?.hash === hash && left.version === live.metadata.resourceVersion) return true;
-    return carries(live, intent);
+    const isKnown = left !== undefined && resourceVersion !== undefined;
+    // The cache is behind, or has just what was left.
+    if (isKnown && (resourceVersion === left.over || resourceVersion === left.version)) return left.hash === hash;
+    return hashOf(live) === hash && carries(live, intent);
   }
 }
 

@@ -39,14 +39,19 @@ export function child(observed: Observed, resource: Resource, content: ChildCont
     labels: { ...labels, ...labelsOf(observed) },
     ...(owned ? { ownerReferences: [ownerOf(observed)] } : {}),
   };
-  const appliedHash = checksumOf({ ...body, ...type, metadata: { ...common, annotations } });
+  const intent = settled({ ...body, ...type, metadata: { ...common, annotations } });
+  const appliedHash = hashOf(intent);
   const metadata = { ...common, annotations: { ...annotations, [annotationNames.appliedHash]: appliedHash } };
-  return { resource, object: { ...settled(body), ...type, metadata } };
+  return { resource, object: { ...intent, ...type, metadata } };
 }
 
 /** SHA-256, hex, of `fields`, in whatever order its members stand. */
 export function checksumOf(fields: Fields): string {
-  return hash("sha256", JSON.stringify(settled(fields)), "hex");
+  return hashOf(settled(fields));
+}
+
+function hashOf(fields: Fields): string {
+  return hash("sha256", JSON.stringify(fields), "hex");
 }
 
 function ownerOf({ server }: Observed): OwnerReference {
