@@ -25,8 +25,13 @@ export function changesWorthTelling(
   ];
 }
 
-function identityChange(before: KesIdentityStatus | undefined, { identity }: KesIdentityStatus): readonly string[] {
+function identityChange(
+  before: KesIdentityStatus | undefined,
+  { identity, source }: KesIdentityStatus,
+): readonly string[] {
   if (identity === undefined || identity === before?.identity) return [];
+  // Whoever wrote the hash into the spec knows it.
+  if (source === "Hash" && before?.identity === undefined) return [];
   return [before?.identity === undefined ? `is ${identity}` : `was ${before.identity}, is ${identity}`];
 }
 
