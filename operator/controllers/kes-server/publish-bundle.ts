@@ -14,6 +14,8 @@ import type { ServerMemory } from "./memory.ts";
 export type Decision =
   | { readonly kind: "current" }
   | { readonly kind: "publish" }
+  /** Removals wait for what belongs to them; milliseconds. */
+  | { readonly kind: "gather"; readonly after: number }
   /** `after`: milliseconds until it is to be decided again; absent: an edit has to come. */
   | { readonly kind: "hold"; readonly judgement: Judgement; readonly after?: number };
 
@@ -33,7 +35,7 @@ export function decide(server: KesServer, compilation: Compilation, memory: Serv
   const gathering = gather(memory.gathering, encoded.revision, now);
   if (gathering !== undefined) {
     memory.gathering = gathering.gathering;
-    return { kind: "hold", judgement: gatheringRemovals, after: gathering.wait };
+    return { kind: "gather", after: gathering.wait };
   }
   if (!server.spec.propagation.revocationBrake) return { kind: "publish" };
   return brake(compilation, memory, now);
@@ -69,10 +71,4 @@ const tooLarge: Judgement = {
   reason: "BundleTooLarge",
   message:
     "the policies and identities do not fit into one ConfigMap (900 KiB packed); the former ones stay in force: distribute the identities over several KesServers",
-};
-
-const gatheringRemovals: Judgement = {
-  status: "False",
-  reason: "Propagating",
-  message: "gathering removals for a moment before they go out together",
 };

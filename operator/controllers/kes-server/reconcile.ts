@@ -78,6 +78,8 @@ export class ServerReconciler {
     const compilation = this.#compile(server, memory);
     const isPaused = server.metadata.annotations?.[annotations.paused] === "true";
     const decision = decide(server, compilation, memory, this.#deps.now());
+    // Nothing else either: a slow API server must not make a moment of a few seconds.
+    if (decision.kind === "gather") return { after: decision.after };
     const seen = isPaused
       ? await this.#see(server, memory, compilation, signal)
       : await this.#act(server, memory, compilation, { decision, signal });

@@ -148,7 +148,9 @@ describe("policies", () => {
     cluster.grant(hashOf(1), hashOf(2));
     await visit();
     cluster.grant(hashOf(2));
+    cluster.writes.length = 0;
     assert.equal(await visit(), 200);
+    assert.deepEqual(cluster.writes, []);
     assert.equal(cluster.bundle.identities.size, 2);
     cluster.now += 200;
     await visit();
