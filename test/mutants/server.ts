@@ -104,4 +104,12 @@ export const server: readonly Mutant[] = [
     tests: [slow],
     only: "a byte at a time",
   },
+  {
+    name: "a reload whose key store is away is given up",
+    file: "sidecar/commands/reloader.ts",
+    find: "this.#retry = setTimeout(() => void this.reload(cause), pause * (0.75 + Math.random() / 2)).unref();",
+    replace: "",
+    tests: ["test/sidecar/server/reload.test.ts"],
+    only: "tried again until the store is back",
+  },
 ];

@@ -13,6 +13,7 @@ import { makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
+import { VaultStandIn } from "../../support/vault-stand-in.ts";
 
 const context = Buffer.from("bucket/object").toString("base64");
 const completed = "=> Reloading configuration after SIGHUP signal completed.";
@@ -259,6 +260,40 @@ test("a refused reload that names another first wrapping key leaves the store as
   assert.equal(readFileSync(join(kes.folder, "keys/after-adoption")).toString("hex", 9, 13), next.id);
   await dataKey(h2, "first");
   await dataKey(h2, "after-refusal");
+});
+
+test("a reload whose key store is away is tried again until the store is back, and says so", async () => {
+  await using vault = await VaultStandIn.start();
+  await using kes = await startKes();
+  await using h2 = apiClient("h2", kes.url, kes.admin, kes.server);
+  vault.health = { sealed: true };
+  const next = `{ endpoint: "${vault.url}", version: v2, approle: { id: i, secret: s } }`;
+  kes.rewrite({ keystore: `keystore: { vault: ${next} }` });
+  const again = "reload failed for the key store, the former configuration stays, trying again";
+  await kes.until("the reload is tried again", (_, err) => count(err, again) >= 2);
+  assert.match(kes.stderr(), /"pauseSeconds":1,.*"pauseSeconds":2,/s);
+  assert.match(kes.stderr(), /Vault is sealed; unseal it/);
+  assert.equal((await h2.ask("/v1/key/create/in-the-former-store", { method: "PUT" })).status, 200);
+  vault.health = {};
+  await kes.until("the reload succeeds", (_, err) => err.includes('"msg":"configuration reloaded"'));
+  assert.equal((await h2.ask("/v1/key/describe/in-the-former-store")).status, 404);
+  assert.equal((await h2.ask("/v1/key/create/in-the-new-store", { method: "PUT" })).status, 200);
+  assert.ok(vault.entries.has("kv/data/in-the-new-store"));
+});
+
+test("a file that changes takes the place of a reload that waits for its key store", async () => {
+  await using vault = await VaultStandIn.start();
+  await using kes = await startKes();
+  const good = readFileSync(kes.configFile, "utf8");
+  vault.health = { sealed: true };
+  const next = `{ endpoint: "${vault.url}", version: v2, approle: { id: i, secret: s } }`;
+  kes.rewrite({ keystore: `keystore: { vault: ${next} }` });
+  await kes.until("the reload is tried again", (_, err) => count(err, "trying again") >= 1);
+  writeFileSync(kes.configFile, good);
+  await kes.until("the reload succeeds", (_, err) => err.includes('"msg":"configuration reloaded"'));
+  const asked = vault.asked.length;
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  assert.equal(vault.asked.length, asked, "nobody waits for Vault any more");
 });
 
 /** Of the wrapping key that seals. */
