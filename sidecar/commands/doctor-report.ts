@@ -42,5 +42,5 @@ export function printFinding(terminal: Terminal, { step, verdict, text, remedy }
   if (remedy === undefined) return;
   const [first = "", ...rest] = remedy.split("\n");
   terminal.line(`${" ".repeat(width)}→ ${first}`);
-  for (const line of rest) terminal.line(`${" ".repeat(width + 2)}${line}`);
+  for (const line of rest) terminal.line(line === "" ? "" : `${" ".repeat(width + 2)}${line}`);
 }

@@ -1,15 +1,13 @@
 // `kes server`: from a configuration file (or --dev) to a running server, and what happens to it until a signal ends it:
 // SIGHUP and changed files reload, SIGINT and SIGTERM stop. `--check` stops after reading.
-import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../config/problem.ts";
 import { KesError } from "../errors.ts";
-import { watchFiles } from "../config/watch.ts";
-import type { FileWatch } from "../config/watch.ts";
 import { Server } from "../server/server.ts";
 import { printBanner } from "./banner.ts";
 import { checkConfig } from "./check-config.ts";
 import { devSetup } from "./dev-setup.ts";
 import type { Environment } from "./environment.ts";
+import { Reloader } from "./reloader.ts";
 import { loadSetup, reasonOf } from "./server-setup.ts";
 import type { Setup } from "./server-setup.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -63,81 +61,4 @@ async function untilStopped(reloader: Reloader, environment: Environment): Promi
   environment.onSignal("SIGHUP", () => void reloader.onSignal());
   await promise;
   await reloader[Symbol.asyncDispose]();
-}
-
-/** Reads the configuration again and gives it to the server; watches every file that it came from. */
-class Reloader implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #options: ServerOptions;
-  readonly #environment: Environment;
-  #watch: FileWatch | undefined;
-  #watched: readonly string[] = [];
-  #running: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(server: Server, setup: Setup, options: ServerOptions, environment: Environment) {
-    this.#server = server;
-    this.#options = options;
-    this.#environment = environment;
-    this.#watchFiles(setup);
-  }
-
-  /** SIGHUP says so on stderr and stdout, as scripts expect; log files are opened anew as well. */
-  async onSignal(): Promise<void> {
-    if (this.#stopped) return;
-    this.#environment.stderr.write("SIGHUP signal received. Reloading configuration...\n");
-    try {
-      this.#server.reopenLogs();
-    } catch (error) {
-      this.#server.log.error({ err: error }, "a log file cannot be opened anew, the former one stays");
-    }
-    if (await this.reload("SIGHUP")) {
-      this.#environment.stdout.write("=> Reloading configuration after SIGHUP signal completed.\n");
-    }
-  }
-
-  /** One at a time. @returns whether the new configuration is in use */
-  reload(cause: string): Promise<boolean> {
-    const done = this.#running.then(() => this.#reloadNow(cause));
-    this.#running = done.then(() => undefined);
-    return done;
-  }
-
-  async #reloadNow(cause: string): Promise<boolean> {
-    if (this.#options.dev || this.#stopped) return !this.#stopped;
-    const { log } = this.#server;
-    try {
-      const setup = await loadSetup(this.#options, this.#environment);
-      await this.#server.reload(setup.config, setup.material);
-      this.#server.reloaded("success");
-      log.info({ cause }, "configuration reloaded");
-      if (isDeepStrictEqual(setup.files, this.#watched)) return true;
-      await this.#watch?.[Symbol.asyncDispose]();
-      this.#watchFiles(setup);
-      return true;
-    } catch (error) {
-      this.#server.reloaded("failure");
-      log.error({ cause, reason: reasonOf(error), err: error }, "reload failed, the former configuration stays");
-      return false;
-    }
-  }
-
-  // The watch does not wait for the reload it asks for: that reload may end this very watch, and ending it waits.
-  #watchFiles({ files, digest }: Setup): void {
-    this.#watched = files;
-    if (files.length === 0) return;
-    this.#watch = watchFiles(files, (changed) => void this.reload(`changed: ${changed.join(", ")}`));
-    void this.#watch.ready.then(() => this.#lookAgain(digest));
-  }
-
-  // What changed after it was read and before it was watched would go unnoticed.
-  async #lookAgain(digest: string): Promise<void> {
-    const now = await loadSetup(this.#options, this.#environment).catch(() => undefined);
-    if (now?.digest !== digest) await this.reload("changed while it was read");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    await this.#watch?.[Symbol.asyncDispose]();
-  }
 }

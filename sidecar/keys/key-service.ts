@@ -241,6 +241,11 @@ export class KeyService implements AsyncDisposable {
     return this.#monitor.watched(this.#calls.status({ signal }));
   }
 
+  /** The store is in use for good. @throws KesError StoreUnreachable | StoreFailed */
+  async adopt(signal: AbortSignal): Promise<void> {
+    await this.#store.adopt?.(signal);
+  }
+
   stats(): KeyStats {
     const now = this.#clock.monotonic();
     const { cache, counts } = this.#loader;

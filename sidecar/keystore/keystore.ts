@@ -43,6 +43,14 @@ export interface Keystore extends AsyncDisposable {
    */
   status(signal: AbortSignal): Promise<StoreStatus>;
 
+  /**
+   * Called when the store has been taken into use for good, not merely opened: only now may anything in it be changed for the
+   * sake of the configuration (another first wrapping key), since one that is refused in the end must have changed nothing.
+   * Absent where there is nothing of the kind.
+   * @throws KesError StoreUnreachable | StoreFailed; the store can be used all the same
+   */
+  adopt?(signal: AbortSignal): Promise<void>;
+
   /** For `kes doctor`; absent where there is nothing between the configuration and the first key. */
   diagnosis?(): Diagnosis;
 }

@@ -35,6 +35,18 @@ export async function openStore(config: Config, context: GenerationContext): Pro
   return { keys, label: store.label };
 }
 
+/** Milliseconds. */
+const adoptTimeout = 10_000;
+
+/** Tells a store that it is in use for good. What it could not change by itself then is a line in the log. */
+export async function adoptStore({ keys }: OpenStore, log: Logger): Promise<void> {
+  try {
+    await keys.adopt(AbortSignal.timeout(adoptTimeout));
+  } catch (error) {
+    log.error({ err: error }, "the key store goes on with the former wrapping key");
+  }
+}
+
 /**
  * Closes a store that another has taken the place of. Every request that can hold its key service has a deadline, so after
  * the longest one nobody uses it.

@@ -18,7 +18,7 @@ import type { KeyService } from "../keys/key-service.ts";
 import { Metrics } from "../metrics.ts";
 import { systemFigures } from "../metrics/system.ts";
 import { ServerGate } from "./gate.ts";
-import { accessSource, openStore, opensApis, retireStore, sameStore, snapshotOf } from "./generation.ts";
+import { accessSource, adoptStore, openStore, opensApis, retireStore, sameStore, snapshotOf } from "./generation.ts";
 import type { GenerationContext, OpenStore } from "./generation.ts";
 import { Listener } from "./listener.ts";
 import { Logs } from "./logs.ts";
@@ -143,6 +143,7 @@ export class Server implements AsyncDisposable {
         closed: () => metrics.connectionClosed(),
       },
     });
+    await adoptStore(this.#store, log);
   }
 
   get #current(): Snapshot<ServerState> {
@@ -177,9 +178,12 @@ export class Server implements AsyncDisposable {
       if (kept === undefined) await store.keys[Symbol.asyncDispose]();
       throw error;
     }
-    if (kept === undefined && current !== undefined) retireStore(current, this.#config, this.log);
+    const former = this.#config;
     this.#config = config;
     this.#store = store;
+    if (kept !== undefined) return;
+    if (current !== undefined) retireStore(current, former, this.log);
+    await adoptStore(store, this.log);
   }
 
   // What can fail comes first; from `update` on nothing does. In one go, so that no write of a policy falls in between.

@@ -134,4 +134,12 @@ export const keystore: readonly Mutant[] = [
     replace: "entry.startsWith(prefix)",
     tests: [badInput],
   },
+  {
+    name: "a store that is opened is changed before it is in use",
+    file: "sidecar/keystore/fs/open-fs-keystore.ts",
+    find: "  return SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);",
+    replace:
+      "  const form = SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);\n  await form.adopt();\n  return form;",
+    tests: ["test/sidecar/keystore/fs-open.test.ts"],
+  },
 ];

@@ -112,4 +112,12 @@ export const server: readonly Mutant[] = [
     replace: "    this.#stream.onClose = () => {\n      if (!this.#answered) listener();\n    };\n",
     tests: [shortLived],
   },
+  {
+    name: "a reload whose key store is away is given up",
+    file: "sidecar/commands/reloader.ts",
+    find: "this.#retry = setTimeout(() => void this.reload(cause), pause * (0.75 + Math.random() / 2)).unref();",
+    replace: "",
+    tests: ["test/sidecar/server/reload.test.ts"],
+    only: "tried again until the store is back",
+  },
 ];

@@ -36,6 +36,8 @@ export class VaultStandIn implements AsyncDisposable {
   readonly used = new Set<Socket>();
   /** Goes first; undefined = the usual answer. */
   script: Script = () => undefined;
+  /** Milliseconds its clock is ahead. */
+  skew = 0;
   /** What sys/health says, over what a healthy server says. */
   health: object = {};
   readonly entries = new Map<string, unknown>();
@@ -58,6 +60,7 @@ export class VaultStandIn implements AsyncDisposable {
       };
       this.asked.push(asked);
       const { status, body, headers = {} } = this.script(asked) ?? this.#usual(asked);
+      response.setHeader("Date", new Date(Date.now() + this.skew).toUTCString());
       response.writeHead(status, headers);
       response.end(typeof body === "object" ? JSON.stringify(body) : body);
     });

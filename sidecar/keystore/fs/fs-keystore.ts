@@ -72,6 +72,10 @@ export class FsKeystore implements Keystore {
     });
   }
 
+  adopt(signal: AbortSignal): Promise<void> {
+    return this.#run("taking the key store into use", signal, () => this.#form.adopt());
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#form.dispose();
     return Promise.resolve();

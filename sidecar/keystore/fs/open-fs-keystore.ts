@@ -84,16 +84,7 @@ async function openSealed(
     );
   }
   if (existing === undefined && !init) throw empty(directory);
-  const form = SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);
-  await sealWithFirst(form, keys);
-  return form;
-}
-
-/** Enters the first configured key in the marker, so that no value is ever sealed with a key it does not list. */
-async function sealWithFirst(form: SealedForm, [first]: readonly WrappingKey[]): Promise<void> {
-  const { state, keyIds } = form.marker;
-  if (first === undefined || state !== "sealed" || keyIds[0] === first.id) return;
-  await form.setMarker({ keyIds: [first.id, ...keyIds.filter((id) => id !== first.id)] });
+  return SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);
 }
 
 /** `lost+found` and other foreign entries do not count. */

@@ -49,6 +49,10 @@ export class PlainForm implements ValueForm {
     await this.#requireNoMarker();
   }
 
+  adopt(): Promise<void> {
+    return Promise.resolve();
+  }
+
   dispose(): void {
     // A plain form holds no key material.
   }

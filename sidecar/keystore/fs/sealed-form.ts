@@ -10,17 +10,25 @@ import type { StoreDirectory } from "./store-directory.ts";
 import type { ValueForm } from "./value-form.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
 
+interface Opened {
+  readonly marker: Marker;
+  readonly first: string | undefined;
+}
+
 export class SealedForm implements ValueForm {
   readonly #directory: StoreDirectory;
   readonly #sealer: Sealer;
+  /** Id of the first configured wrapping key. */
+  readonly #first: string | undefined;
   #marker: Marker;
   /** Of the marker file when it was last read. */
   #seen: FileFacts | undefined;
 
-  private constructor(directory: StoreDirectory, sealer: Sealer, marker: Marker) {
+  private constructor(directory: StoreDirectory, sealer: Sealer, { marker, first }: Opened) {
     this.#directory = directory;
     this.#sealer = sealer;
     this.#marker = marker;
+    this.#first = first;
   }
 
   /**
@@ -31,7 +39,8 @@ export class SealedForm implements ValueForm {
     const found = parseMarker(bytes, directory.path);
     const sealer = new Sealer(found.storeId, keys);
     try {
-      return new SealedForm(directory, sealer, verifyMarker(found, sealer, directory.path));
+      const marker = verifyMarker(found, sealer, directory.path);
+      return new SealedForm(directory, sealer, { marker, first: keys[0]?.id });
     } catch (error) {
       sealer[Symbol.dispose]();
       throw error;
@@ -97,6 +106,14 @@ export class SealedForm implements ValueForm {
       "StoreFailed",
       `no key is deleted while ${this.#directory.path} is being converted; let 'kes keystore ${command}' finish first`,
     );
+  }
+
+  /** Enters the first configured key in the marker, so that no value is ever sealed with a key it does not list. */
+  async adopt(): Promise<void> {
+    const { state, keyIds } = await this.refresh();
+    const first = this.#first;
+    if (first === undefined || state !== "sealed" || keyIds[0] === first) return;
+    await this.setMarker({ keyIds: [first, ...keyIds.filter((id) => id !== first)] });
   }
 
   dispose(): void {

@@ -18,6 +18,9 @@ export interface ValueForm {
   /** Also: a value may be deleted now. @throws KesError */
   confirmDelete(): Promise<void>;
 
+  /** The store is in use for good: new values are sealed with the first wrapping key. @throws KesError */
+  adopt(): Promise<void>;
+
   /** Forgets key material. */
   dispose(): void;
 }

@@ -18,7 +18,7 @@ export function obtainVault(): string {
   try {
     build(binary);
   } catch (cause) {
-    const needs = "Go 1.25 or newer, or KES_VAULT_SERVER=/path/to/vault (OpenBao's bao will do)";
+    const needs = "Go 1.25 or newer, or KES_VAULT_SERVER=/path/to/vault";
     throw new Error(`Vault cannot be built: these tests need ${needs}`, { cause });
   }
   return binary;

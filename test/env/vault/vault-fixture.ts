@@ -8,7 +8,7 @@ import { policyText } from "../../../sidecar/keystore/vault/policy-text.ts";
 import { openVaultKeystore } from "../../../sidecar/keystore/vault/open-vault-keystore.ts";
 import type { VaultKeystore } from "../../../sidecar/keystore/vault/vault-keystore.ts";
 import { VaultServer } from "./vault-server.ts";
-import type { ListenerTls } from "./vault-server.ts";
+import type { ServerOptions } from "./vault-server.ts";
 
 export interface RoleOptions {
   /** As Vault writes durations: `2s`. */
@@ -27,7 +27,7 @@ export class VaultFixture implements AsyncDisposable {
     this.server = server;
   }
 
-  static async start(options: { readonly tls?: ListenerTls } = {}): Promise<VaultFixture> {
+  static async start(options: ServerOptions = {}): Promise<VaultFixture> {
     const fixture = new VaultFixture(await VaultServer.start(options));
     const { server } = fixture;
     await server.mountKv("kv1", "1");

@@ -1,13 +1,14 @@
-// A real Vault server as a process of its own, on a free port, with its data in a folder, so that it can be killed and
+// A real Vault or OpenBao server as a process of its own, on a free port, with its data in a folder, so that it can be killed and
 // started again, sealed and unsealed, stopped and continued.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../server-process.ts";
+import { obtainOpenBao } from "../openbao/obtain-openbao.ts";
 import { obtainVault } from "./obtain-vault.ts";
 
 export interface ListenerTls {
@@ -16,6 +17,12 @@ export interface ListenerTls {
   readonly key: string;
   /** Whom client certificates come from. */
   readonly clientCa: string;
+}
+
+export interface ServerOptions {
+  readonly tls?: ListenerTls;
+  /** Default vault. */
+  readonly product?: "vault" | "openbao";
 }
 
 interface Answer {
@@ -31,16 +38,19 @@ export class VaultServer implements AsyncDisposable {
   readonly tlsPort: number | undefined;
   rootToken = "";
   #unsealKey = "";
+  readonly #binary: string;
   readonly #folder: string;
   readonly #configFile: string;
   #child: ChildProcess | undefined;
   #output = "";
 
-  private constructor(ports: readonly [number, number | undefined], folder: string, tls: ListenerTls | undefined) {
+  private constructor(ports: Ports, folder: string, { tls, product = "vault" }: ServerOptions) {
     [this.port, this.tlsPort] = ports;
+    this.#binary = product === "vault" ? obtainVault() : obtainOpenBao();
     this.#folder = folder;
     this.#configFile = join(folder, "vault.json");
-    const plain = { tcp: { address: `127.0.0.1:${this.port}`, tls_disable: true } };
+    const cluster = { cluster_address: `127.0.0.1:${ports[2]}` };
+    const plain = { tcp: { address: `127.0.0.1:${this.port}`, tls_disable: true, ...cluster } };
     const secured = tls && {
       tcp: {
         address: `127.0.0.1:${this.tlsPort}`,
@@ -49,20 +59,16 @@ export class VaultServer implements AsyncDisposable {
         tls_client_ca_file: tls.clientCa,
       },
     };
-    const config = {
-      disable_mlock: true,
-      storage: { file: { path: join(folder, "data") } },
-      listener: secured ? [plain, secured] : [plain],
-      log_level: "warn",
-    };
-    writeFileSync(this.#configFile, JSON.stringify(config));
+    const listener = secured ? [plain, secured] : [plain];
+    const storage = product === "vault" ? fileStorage(folder) : raftStorage(folder, ports);
+    writeFileSync(this.#configFile, JSON.stringify({ ...storage, listener, log_level: "warn" }));
   }
 
   /** Initialised and unsealed, with nothing mounted. */
-  static async start({ tls }: { readonly tls?: ListenerTls } = {}): Promise<VaultServer> {
+  static async start(options: ServerOptions = {}): Promise<VaultServer> {
     const folder = mkdtempSync(join(tmpdir(), "kes-vault-server-"));
-    const ports = [await freePort(), tls && (await freePort())] as const;
-    const server = new VaultServer(ports, folder, tls);
+    const ports = [await freePort(), options.tls && (await freePort()), await freePort()] as const;
+    const server = new VaultServer(ports, folder, options);
     await server.launch();
     const { body } = await server.ask("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
     server.rootToken = body.root_token;
@@ -77,7 +83,7 @@ export class VaultServer implements AsyncDisposable {
 
   /** Starts the process; a server that was initialised comes up sealed. */
   async launch(): Promise<void> {
-    const child = spawn(obtainVault(), ["server", `-config=${this.#configFile}`], {
+    const child = spawn(this.#binary, ["server", `-config=${this.#configFile}`], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
@@ -88,7 +94,7 @@ export class VaultServer implements AsyncDisposable {
       if (await this.ask("GET", "sys/seal-status").then(isAnswered, () => false)) return;
       await sleep(50);
     }
-    throw new Error(`Vault did not start:\n${this.#output}`);
+    throw new Error(`${this.#binary} did not start:\n${this.#output}`);
   }
 
   async seal(): Promise<void> {
@@ -102,7 +108,7 @@ export class VaultServer implements AsyncDisposable {
       if (status === 200) return;
       await sleep(50);
     }
-    throw new Error(`Vault did not unseal:\n${this.#output}`);
+    throw new Error(`${this.#binary} did not unseal:\n${this.#output}`);
   }
 
   /** Reads certificates anew. */
@@ -164,6 +170,24 @@ export class VaultServer implements AsyncDisposable {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Of the listener, of the one that speaks TLS, and of the cluster. */
+type Ports = readonly [number, number | undefined, number];
+
+function fileStorage(folder: string): object {
+  return { disable_mlock: true, storage: { file: { path: join(folder, "data") } } };
+}
+
+/** OpenBao has no storage in files, and its own wants a cluster, if only of one. */
+function raftStorage(folder: string, [port, , clusterPort]: Ports): object {
+  const path = join(folder, "data");
+  mkdirSync(path);
+  return {
+    storage: { raft: { path, node_id: "one", performance_multiplier: 1 } },
+    api_addr: `http://127.0.0.1:${port}`,
+    cluster_addr: `http://127.0.0.1:${clusterPort}`,
+  };
 }
 
 function isAnswered({ status }: Answer): boolean {

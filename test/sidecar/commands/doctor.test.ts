@@ -143,7 +143,7 @@ describe("kes doctor with a broken set-up says what to change", () => {
         return sectionOf(await keySecure(), { endpoint: front.url.replace("http:", "https:") });
       },
       "✗ tls",
-      /\n +→ (check the scheme and port|the store or something in between closed)/,
+      /what answers on that port is not TLS\n +→ check the scheme and port/,
     ],
     [
       "a clock that is wrong",

@@ -105,12 +105,16 @@ test("plain where sealed is expected and the reverse are refused with the remedy
   }
 });
 
-test("a new first wrapping key seals, the old one still opens, and neither can be left out", async (t) => {
+test("a new first wrapping key seals once the store is adopted, the old one still opens, and neither can be left out", async (t) => {
   const path = await temporaryDirectory(t);
   const [a, b] = [generateWrappingKey(), generateWrappingKey()];
   await using first = await openStore(path, { keys: [a], init: true });
   await first.create("by-a", Buffer.from("1"), soon());
   await using both = await openStore(path, { keys: [b, a] });
+  await both.create("not-adopted", Buffer.from("0"), soon());
+  assert.equal((await readFile(join(path, "not-adopted"))).toString("hex", 9, 13), a.id, "opened is not yet adopted");
+  await first.create("undisturbed", Buffer.from("0"), soon());
+  await both.adopt?.(soon());
   await both.create("by-b", Buffer.from("2"), soon());
   assert.equal((await both.get("by-a", soon())).toString(), "1");
   assert.equal((await readFile(join(path, "by-b"))).toString("hex", 9, 13), b.id);

@@ -2,16 +2,18 @@
 // that cannot be used changes nothing.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { connect } from "node:tls";
+import { formatWrappingKey, generateWrappingKey } from "../../../sidecar/keystore/fs/wrapping-key.ts";
 import { apiClient, protocols } from "../../support/api-client.ts";
 import type { ApiClient } from "../../support/api-client.ts";
 import { makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
+import { VaultStandIn } from "../../support/vault-stand-in.ts";
 
 const context = Buffer.from("bucket/object").toString("base64");
 const completed = "=> Reloading configuration after SIGHUP signal completed.";
@@ -230,6 +232,74 @@ describe("a server that reloads", () => {
     await eventually(() => readFileSync(join(kes.folder, "logs.old/error.log"), "utf8").includes(sentence));
   });
 });
+
+test("a refused reload that names another first wrapping key leaves the store as it was", async () => {
+  await using kes = await startKes();
+  await using h2 = apiClient("h2", kes.url, kes.admin, kes.server);
+  assert.equal((await h2.ask("/v1/key/create/first", { method: "PUT" })).status, 200);
+  const good = readFileSync(kes.configFile, "utf8");
+  const marker = readFileSync(join(kes.folder, "keys/.kes-store.json"), "utf8");
+  using next = generateWrappingKey();
+  writeFileSync(join(kes.folder, "next.key"), formatWrappingKey(next), { mode: 0o600 });
+  writeFileSync(join(kes.folder, "keys/broken"), "no key");
+  const rewrapping = good.replace(/( *)- file: .*wrapping\.key/, (own, indent: string) => {
+    return `${indent}- file: ${kes.folder}/next.key\n${own}`;
+  });
+  const failures = count(kes.stderr(), "reload failed");
+  writeFileSync(kes.configFile, `${rewrapping}\nkeys: [ { name: broken } ]\n`);
+  kes.signal("SIGHUP");
+  await kes.until("the failure is logged", (_, err) => count(err, "reload failed") > failures);
+  assert.equal(readFileSync(join(kes.folder, "keys/.kes-store.json"), "utf8"), marker);
+  assert.equal((await h2.ask("/v1/key/create/after-refusal", { method: "PUT" })).status, 200);
+  assert.equal(readFileSync(join(kes.folder, "keys/after-refusal")).toString("hex", 9, 13), keyIdIn(marker));
+
+  rmSync(join(kes.folder, "keys/broken"));
+  writeFileSync(kes.configFile, rewrapping);
+  await hangUp(kes);
+  assert.equal((await h2.ask("/v1/key/create/after-adoption", { method: "PUT" })).status, 200);
+  assert.equal(readFileSync(join(kes.folder, "keys/after-adoption")).toString("hex", 9, 13), next.id);
+  await dataKey(h2, "first");
+  await dataKey(h2, "after-refusal");
+});
+
+test("a reload whose key store is away is tried again until the store is back, and says so", async () => {
+  await using vault = await VaultStandIn.start();
+  await using kes = await startKes();
+  await using h2 = apiClient("h2", kes.url, kes.admin, kes.server);
+  vault.health = { sealed: true };
+  const next = `{ endpoint: "${vault.url}", version: v2, approle: { id: i, secret: s } }`;
+  kes.rewrite({ keystore: `keystore: { vault: ${next} }` });
+  const again = "reload failed for the key store, the former configuration stays, trying again";
+  await kes.until("the reload is tried again", (_, err) => count(err, again) >= 2);
+  assert.match(kes.stderr(), /"pauseSeconds":1,.*"pauseSeconds":2,/s);
+  assert.match(kes.stderr(), /Vault is sealed; unseal it/);
+  assert.equal((await h2.ask("/v1/key/create/in-the-former-store", { method: "PUT" })).status, 200);
+  vault.health = {};
+  await kes.until("the reload succeeds", (_, err) => err.includes('"msg":"configuration reloaded"'));
+  assert.equal((await h2.ask("/v1/key/describe/in-the-former-store")).status, 404);
+  assert.equal((await h2.ask("/v1/key/create/in-the-new-store", { method: "PUT" })).status, 200);
+  assert.ok(vault.entries.has("kv/data/in-the-new-store"));
+});
+
+test("a file that changes takes the place of a reload that waits for its key store", async () => {
+  await using vault = await VaultStandIn.start();
+  await using kes = await startKes();
+  const good = readFileSync(kes.configFile, "utf8");
+  vault.health = { sealed: true };
+  const next = `{ endpoint: "${vault.url}", version: v2, approle: { id: i, secret: s } }`;
+  kes.rewrite({ keystore: `keystore: { vault: ${next} }` });
+  await kes.until("the reload is tried again", (_, err) => count(err, "trying again") >= 1);
+  writeFileSync(kes.configFile, good);
+  await kes.until("the reload succeeds", (_, err) => err.includes('"msg":"configuration reloaded"'));
+  const asked = vault.asked.length;
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  assert.equal(vault.asked.length, asked, "nobody waits for Vault any more");
+});
+
+/** Of the wrapping key that seals. */
+function keyIdIn(marker: string): string | undefined {
+  return (JSON.parse(marker) as { keyIds: string[] }).keyIds[0];
+}
 
 function certificateSerial(certificate: TestCertificate): string {
   return new X509Certificate(certificate.certPem).serialNumber.toUpperCase();
