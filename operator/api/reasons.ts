@@ -44,7 +44,7 @@ export const identityReasons = {
   IssuanceFailed: "correct what the message names; `kubectl describe certificaterequest` says more",
   Expired: "renew the certificate; `kubectl describe certificate` says why it was not",
   RequestMissing:
-    "renew the certificate with the annotation kes-operator.io/renew: its request was deleted and nobody can say whose key it is for",
+    "the request was deleted, and only a renewal can tell; the operator starts one within a minute, or at once when the annotation kes-operator.io/renew gets a new value",
   CertManagerNotInstalled: "install cert-manager, or use another source for the key",
   SecretNotFound: "make the Secret, or correct spec.secretRef",
   SecretInvalid: "put a PEM client certificate, not a CA's, under the key that spec.secretRef names",

@@ -50,7 +50,7 @@ test("without a request, what is known of another revision says nothing, and one
   assert.equal(found.isKeyUnknown, true);
   assert.match(
     verdict(found),
-    /^Unknown RequestMissing: no CertificateRequest tells whose key is in Secret minio-kes-tls; renew/,
+    /^Unknown RequestMissing: no CertificateRequest tells whose key is in Secret minio-kes-tls; the request was deleted, and only a renewal/,
   );
 });
 
