@@ -11,6 +11,7 @@ import { Caches } from "./caches.ts";
 import type { Config } from "./config.ts";
 import type { CallSeen } from "./kube/calls.ts";
 import { Client } from "./kube/client.ts";
+import type { ClientOptions } from "./kube/client.ts";
 import { systemClock } from "./kube/clock.ts";
 import type { Connection } from "./kube/connection.ts";
 import { Events } from "./kube/events.ts";
@@ -31,6 +32,8 @@ export interface ManagerOptions {
   readonly version: string;
   /** Ends the process at once. */
   readonly die: () => never;
+  /** Of calls and watches, as the client has it; absent: the client's own. */
+  readonly patience?: ClientOptions["patience"];
 }
 
 /** Milliseconds that visits under way get to end; the kubelet waits for 30 s. */
@@ -100,12 +103,14 @@ function leaseOf(options: ManagerOptions, namespace: string, stack: AsyncDisposa
   return new Lease({ api, ref: { namespace, name: leaseName(config) }, identity, clock: systemClock, log });
 }
 
-function clientOf({ connection, version, metrics, log }: ManagerOptions, lease: Lease | undefined): Client {
+function clientOf(options: ManagerOptions, lease: Lease | undefined): Client {
+  const { connection, version, metrics, log, patience } = options;
   const warned = new Set<string>();
   return new Client({
     connection,
     userAgent: `kes-operator/${version}`,
     ...(lease === undefined ? {} : { fence: lease.fence }),
+    ...(patience === undefined ? {} : { patience }),
     onCall: (call) => metrics.called(call),
     onWarning: (warning) => {
       if (warned.has(warning) || warned.size >= maxWarnings) return;

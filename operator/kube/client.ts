@@ -42,13 +42,14 @@ export interface ClientOptions {
   readonly onWarning?: (warning: string) => void;
 }
 
-const defaults = { call: 30_000, silence: 150_000 };
+/** Milliseconds. Bookmarks come each minute, so a watch that misses two of them is dead. */
+export const defaultPatience = { call: 30_000, silence: 150_000 };
 
 export class Client implements KubeApi, Disposable {
   readonly #calls: Calls;
   readonly #silence: number;
 
-  constructor({ patience = defaults, sockets = 16, clock = systemClock, ...rest }: ClientOptions) {
+  constructor({ patience = defaultPatience, sockets = 16, clock = systemClock, ...rest }: ClientOptions) {
     this.#calls = new Calls({ ...rest, sockets, clock, patience: patience.call });
     this.#silence = patience.silence;
   }
