@@ -12,6 +12,7 @@ import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
 import { operator } from "./operator.ts";
 import { operatorIdentity } from "./operator-identity.ts";
+import { operatorMachinery } from "./operator-machinery.ts";
 import { operatorServer } from "./operator-server.ts";
 import { runTests } from "./test-run.ts";
 import { sync } from "./sync.ts";
@@ -32,6 +33,7 @@ const all: readonly Mutant[] = [
   ...sync,
   ...operator,
   ...operatorIdentity,
+  ...operatorMachinery,
   ...operatorServer,
 ];
 

@@ -258,8 +258,7 @@ describe("a lease", () => {
     };
     await asked.promise;
     clock.ahead = 60_000;
-    await one.lost;
-    await sleep(200);
+    await until("its loss", () => one.problem !== undefined);
     assert.throws(one.fence, FencedError);
   });
 });

@@ -111,6 +111,20 @@ describe("a controller", () => {
     );
   });
 
+  test("begins to count anew after a success", async () => {
+    const ends = ["fails", "fails", "succeeds", "fails"];
+    start(async () => {
+      if (ends.shift() === "fails") throw new Error("no");
+      return {};
+    });
+    enqueue("tests/one");
+    await clock.advance(3_500);
+    assert.deepEqual(told, ["error", "error", "success"]);
+    enqueue("tests/one");
+    await clock.advance(0);
+    assert.equal(log.lines.findLast(({ level }) => level === "error")?.fields["failures"], 1);
+  });
+
   test("a failure that is thrown at once counts like any other", async () => {
     start(() => {
       throw new Error("not even a promise");
