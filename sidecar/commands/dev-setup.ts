@@ -40,6 +40,7 @@ export async function devSetup({ addr }: ServerOptions): Promise<Setup> {
     notes: ["development mode: keys are in memory and gone when the server stops"],
     files: [],
     digest: "",
+    isLarge: false,
     apiKey: encodeApiKey(seed),
   };
 }

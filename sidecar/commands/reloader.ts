@@ -6,8 +6,9 @@ import { watchFiles } from "../config/watch.ts";
 import type { FileWatch } from "../config/watch.ts";
 import { isKesError } from "../errors.ts";
 import type { Server } from "../server/server.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import type { Environment } from "./environment.ts";
-import { loadSetup, reasonOf } from "./server-setup.ts";
+import { digestNow, loadSetup, reasonOf } from "./server-setup.ts";
 import type { Setup } from "./server-setup.ts";
 import type { ServerOptions } from "./server-options.ts";
 
@@ -64,6 +65,7 @@ export class Reloader implements AsyncDisposable {
       this.#server.reloaded("success");
       this.#pause = firstPause;
       this.#server.log.info({ cause }, "configuration reloaded");
+      if (setup.isLarge) collectGarbage();
       if (isDeepStrictEqual(setup.files, this.#watched)) return true;
       await this.#watch?.[Symbol.asyncDispose]();
       this.#watchFiles(setup);
@@ -89,17 +91,19 @@ export class Reloader implements AsyncDisposable {
   }
 
   // The watch does not wait for the reload it asks for: that reload may end this very watch, and ending it waits.
-  #watchFiles({ files, digest }: Setup): void {
+  #watchFiles(setup: Setup): void {
+    const { files } = setup;
     this.#watched = files;
     if (files.length === 0) return;
     this.#watch = watchFiles(files, (changed) => void this.reload(`changed: ${changed.join(", ")}`));
-    void this.#watch.ready.then(() => this.#lookAgain(digest));
+    void this.#watch.ready.then(() => this.#lookAgain(setup));
   }
 
   // What changed after it was read and before it was watched would go unnoticed.
-  async #lookAgain(digest: string): Promise<void> {
-    const now = await loadSetup(this.#options, this.#environment).catch(() => undefined);
-    if (now?.digest !== digest) await this.reload("changed while it was read");
+  async #lookAgain({ config, digest, isLarge }: Setup): Promise<void> {
+    const now = await digestNow(config, this.#options, this.#environment).catch(() => undefined);
+    if (isLarge) collectGarbage();
+    if (now !== digest) await this.reload("changed while it was read");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

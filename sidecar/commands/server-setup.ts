@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
-import { readConfigFile } from "../config/read-file.ts";
+import { configTextOf, readConfigBytes } from "../config/read-file.ts";
 import { ConfigError, renderNotes, renderProblems } from "../config/problem.ts";
 import type { Config } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
@@ -20,20 +20,32 @@ export interface Setup {
   readonly files: readonly string[];
   /** Of all that was read: equal when nothing has changed since. */
   readonly digest: string;
+  /** Reading it left so much behind that it is worth collecting. */
+  readonly isLarge: boolean;
   /** Only in development mode. */
   readonly apiKey: string | undefined;
 }
 
+/** Bytes. Reading a configuration takes up to ten times its size. */
+const largeFile = 1024 * 1024;
+
 /** @throws ConfigError | KesError FileUnreadable | PemInvalid | UsageInvalid */
 export async function loadSetup(options: ServerOptions, environment: Environment): Promise<Setup> {
-  const path = resolve(environment.cwd, configPath(options));
-  const text = await readConfigFile(path);
+  const path = pathOf(options, environment);
+  const bytes = await readConfigBytes(path);
+  const text = configTextOf(path, bytes);
   const { allowUnknownKeys } = options;
   const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
   const material = await loadTls(config.tls);
   const lines = [...notes.map((note) => renderNotes([note], path)), ...expiryNotes(material)];
-  const digest = digestOf(text, material);
-  return { config, material, notes: lines, files: [path, ...material.files], digest, apiKey: undefined };
+  const digest = digestOf(bytes, material);
+  const isLarge = bytes.length >= largeFile;
+  return { config, material, notes: lines, files: [path, ...material.files], digest, isLarge, apiKey: undefined };
+}
+
+/** The digest of what a setup with this configuration would be read from now. @throws KesError as loadSetup */
+export async function digestNow({ tls }: Config, options: ServerOptions, environment: Environment): Promise<string> {
+  return digestOf(await readConfigBytes(pathOf(options, environment)), await loadTls(tls));
 }
 
 /** Why there is no setup: every problem of a configuration, a line each. */
@@ -49,15 +61,16 @@ function expiryNotes({ notAfter }: TlsMaterial): readonly string[] {
   return [`tls.cert: the certificate expired on ${new Date(notAfter).toISOString()}; clients refuse it, renew it`];
 }
 
-function digestOf(text: string, { cert, key, pool }: TlsMaterial): string {
+function digestOf(bytes: Uint8Array, { cert, key, pool }: TlsMaterial): string {
   const authorities = pool.map(({ fingerprint256 }) => fingerprint256);
   return createHash("sha256")
-    .update(JSON.stringify([text, cert, key, authorities]))
+    .update(JSON.stringify([bytes.length, cert, key, authorities]))
+    .update(bytes)
     .digest("hex");
 }
 
-function configPath({ config }: ServerOptions): string {
-  if (config !== undefined && config !== "") return config;
+function pathOf({ config }: ServerOptions, { cwd }: Environment): string {
+  if (config !== undefined && config !== "") return resolve(cwd, config);
   const hint = "name one with --config, make one with 'kes init', or try 'kes server --dev'";
   throw new KesError("UsageInvalid", `no configuration file given: ${hint}. See 'kes server --help'`);
 }

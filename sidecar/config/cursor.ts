@@ -2,8 +2,10 @@
 // `${NAME}` references replaced, entries and items, and takes problems and notes at its place. A Source is the whole
 // file: it gathers what all cursors report. Nothing here throws for bad input except the guard against alias bombs.
 // Syntax rules: reference 5.1. Merge keys (`<<`), anchors and aliases work as in the original's YAML library.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter } from "yaml";
 import type { Document, Scalar } from "yaml";
+import { parseConfigText } from "./identity-lists.ts";
+import type { ConfigDocument, IdentityList } from "./identity-lists.ts";
 import { nearest } from "./nearest.ts";
 import { ConfigError } from "./problem.ts";
 import type { Note, Place, Problem } from "./problem.ts";
@@ -18,7 +20,8 @@ export interface Entry {
   readonly at: Cursor;
 }
 
-const maxNodes = 100_000;
+/** What aliases may add to the values that are written out: a value takes at least one character. */
+const maxUnfolded = 100_000;
 const maxMergeDepth = 8;
 const reference = /^\s*\$\{(.*)\}\s*$/s;
 
@@ -29,15 +32,20 @@ export class Source {
   readonly environment: Environment;
   readonly allowUnknownKeys: boolean;
   readonly document: Document.Parsed;
-  readonly #lines = new LineCounter();
+  readonly #text: string;
+  readonly #parsed: ConfigDocument;
+  #lines: LineCounter | undefined;
+  readonly #maxNodes: number;
   #nodes = 0;
 
   constructor(input: { text: string; file: string; environment: Environment; allowUnknownKeys: boolean }) {
     this.file = input.file;
     this.environment = input.environment;
     this.allowUnknownKeys = input.allowUnknownKeys;
-    // prettyErrors would quote lines of the file, which may hold secrets.
-    this.document = parseDocument(input.text, { lineCounter: this.#lines, prettyErrors: false, logLevel: "error" });
+    this.#maxNodes = maxUnfolded + input.text.length;
+    this.#text = input.text;
+    this.#parsed = parseConfigText(input.text);
+    this.document = this.#parsed.document;
     for (const error of this.document.errors) {
       const rest = input.text.slice(error.pos[0]);
       this.problems.push({ ...this.place(error.pos[0], ""), ...noFinding, message: syntaxMessage(error, rest) });
@@ -53,18 +61,37 @@ export class Source {
     return new Cursor(this, "", this.document.contents, 0);
   }
 
+  /** @param offset in the text, counted from 0 */
   place(offset: number, path: string): Place {
+    this.#lines ??= lineStarts(this.#text);
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1), path };
+  }
+
+  /** Where a node stands in the text. */
+  offsetOf(node: unknown): number | undefined {
+    const offset = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
+    return offset === undefined ? undefined : this.#parsed.offsetInText(offset);
+  }
+
+  /** The run of identities for which an item of a list stands. */
+  listBehind(item: unknown): IdentityList | undefined {
+    return isScalar(item) ? this.#parsed.lists.get(item.range?.[0] ?? -1) : undefined;
   }
 
   /** Counts a node that is about to be read. */
   spend(): void {
     this.#nodes += 1;
-    if (this.#nodes <= maxNodes) return;
-    const message = `the file unfolds to more than ${maxNodes} values; use fewer aliases`;
+    if (this.#nodes <= this.#maxNodes) return;
+    const message = `the file unfolds to more than ${this.#maxNodes} values; use fewer aliases`;
     throw new ConfigError(this.file, [{ line: undefined, column: undefined, path: "", ...noFinding, message }]);
   }
+}
+
+function lineStarts(text: string): LineCounter {
+  const lines = new LineCounter();
+  for (let start = 0; start >= 0; start = text.indexOf("\n", start) + 1 || -1) lines.addNewLine(start);
+  return lines;
 }
 
 const noFinding = { found: undefined, expected: undefined, nearest: undefined };
@@ -78,14 +105,18 @@ function syntaxMessage(error: { readonly code: string; readonly message: string 
 
 export class Cursor {
   readonly source: Source;
-  readonly path: string;
+  readonly #base: string;
+  readonly #index: number | undefined;
+  /** A node of the document, or the text of an identity that is not in it. */
   readonly #node: unknown;
   readonly #offset: number;
 
-  constructor(source: Source, path: string, node: unknown, offset: number) {
+  // oxlint-disable-next-line eslint/max-params
+  constructor(source: Source, base: string, node: unknown, offset: number, index?: number) {
     source.spend();
     this.source = source;
-    this.path = path;
+    this.#base = base;
+    this.#index = index;
     this.#offset = offset;
     this.#node = isAlias(node) ? node.resolve(source.document) : node;
     if (isAlias(node) && this.#node === undefined) this.problem(`the alias *${node.source} names no anchor`);
@@ -95,7 +126,13 @@ export class Cursor {
   get kind(): "absent" | "text" | "list" | "map" {
     if (isMap(this.#node)) return "map";
     if (isSeq(this.#node)) return "list";
+    if (typeof this.#node === "string") return "text";
     return isScalar(this.#node) && this.#node.value !== null ? "text" : "absent";
+  }
+
+  /** Where it counts: the names above it, joined by dots. */
+  get path(): string {
+    return this.#index === undefined ? this.#base : `${this.#base}[${this.#index}]`;
   }
 
   get place(): Place {
@@ -122,6 +159,7 @@ export class Cursor {
 
   /** The text as written, quotes removed, `${NAME}` kept. */
   get written(): string {
+    if (typeof this.#node === "string") return this.#node;
     return isScalar(this.#node) ? textOf(this.#node) : "";
   }
 
@@ -142,9 +180,16 @@ export class Cursor {
 
   items(): Cursor[] {
     if (!isSeq(this.#node)) return [];
-    return this.#node.items.map(
-      (item, index) => new Cursor(this.source, `${this.path}[${index}]`, item, offsetOf(item) ?? this.#offset),
-    );
+    const cursors: Cursor[] = [];
+    const add = (node: unknown, offset: number | undefined): void => {
+      cursors.push(new Cursor(this.source, this.path, node, offset ?? this.#offset, cursors.length));
+    };
+    for (const item of this.#node.items) {
+      const list = this.source.listBehind(item);
+      if (list === undefined) add(item, this.source.offsetOf(item));
+      else for (const [at, identity] of list.identities.entries()) add(identity, list.offsets[at]);
+    }
+    return cursors;
   }
 
   /** The entries of a map, merge keys unfolded: a key of the map itself wins over a merged one. */
@@ -178,8 +223,9 @@ export class Cursor {
     }
     const name = textOf(key);
     const path = this.path === "" ? name : `${this.path}.${name}`;
-    const keyOffset = offsetOf(pair.key) ?? this.#offset;
-    const offset = isScalar(pair.value) && pair.value.value !== null ? (offsetOf(pair.value) ?? keyOffset) : keyOffset;
+    const keyOffset = this.source.offsetOf(pair.key) ?? this.#offset;
+    const offset =
+      isScalar(pair.value) && pair.value.value !== null ? (this.source.offsetOf(pair.value) ?? keyOffset) : keyOffset;
     return { name, at: new Cursor(this.source, path, pair.value, offset) };
   }
 
@@ -192,10 +238,6 @@ export class Cursor {
     const maps = at.kind === "list" ? at.items() : [at];
     return maps.flatMap((map) => new Cursor(this.source, this.path, map.#node, map.#offset).entries(depth + 1));
   }
-}
-
-function offsetOf(node: unknown): number | undefined {
-  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
 }
 
 function textOf(node: Scalar): string {

@@ -10,11 +10,21 @@ const maxBytes = 64 * 1024 * 1024;
  * @throws KesError FileUnreadable (missing, a directory, no permission, too large, not UTF-8)
  */
 export async function readConfigFile(path: string, signal?: AbortSignal): Promise<string> {
+  return configTextOf(path, await readConfigBytes(path, signal));
+}
+
+/** As readConfigFile, before it is taken for text. */
+export async function readConfigBytes(path: string, signal?: AbortSignal): Promise<Buffer> {
   const bytes = await readFile(path, signal === undefined ? {} : { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw unreadable(path, reasonOf(error), error);
   });
   if (bytes.length > maxBytes) throw unreadable(path, "is larger than 64 MiB; is it the right file?");
+  return bytes;
+}
+
+/** What was read from `path` as text, without a byte order mark. @throws KesError FileUnreadable (not UTF-8) */
+export function configTextOf(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {

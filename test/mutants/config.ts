@@ -39,4 +39,18 @@ export const config: readonly Mutant[] = [
     replace: 'if (value !== true || at.path !== "") return value;',
     tests: [load],
   },
+  {
+    name: "a text that looks like a list of identities is cut out of its value",
+    file: "sidecar/config/identity-lists.ts",
+    find: "if (isSound) return",
+    replace: "if (isSound || document.errors.length === 0) return",
+    tests: ["test/sidecar/config/identity-lists.test.ts"],
+  },
+  {
+    name: "problems behind a long list are told at the wrong line",
+    file: "sidecar/config/identity-lists.ts",
+    find: "(start) => start < offset",
+    replace: "(start) => start > offset",
+    tests: ["test/sidecar/config/identity-lists.test.ts"],
+  },
 ];

