@@ -3,7 +3,7 @@
 import type { AwsCredentials, AwsKeystoreConfig } from "../contract/config.ts";
 import { given } from "./draft.ts";
 import { endpointOf } from "./endpoint.ts";
-import { located, namedMap, object, text } from "./readers.ts";
+import { credential, located, namedMap, object, text } from "./readers.ts";
 import type { Located, Reader } from "./readers.ts";
 
 const secretsManager = object(
@@ -11,7 +11,7 @@ const secretsManager = object(
     endpoint: located(text),
     region: located(text),
     kmskey: text,
-    credentials: located(object({ accesskey: text, secretkey: text, token: text })),
+    credentials: located(object({ accesskey: credential, secretkey: credential, token: credential })),
     prefix: located(text),
     tags: located(namedMap(text, "")),
   },

@@ -38,6 +38,6 @@ export function flagProblem(source: Source, flag: string, found: string, message
 }
 
 /** A flag or setting that is given; an empty text counts as not given, as in the original. */
-export function given(text: string | undefined): string | undefined {
-  return text === "" ? undefined : text;
+export function given<T>(value: T | undefined): T | undefined {
+  return value === "" ? undefined : value;
 }

@@ -3,14 +3,14 @@ import { resolve } from "node:path";
 import type { GemaltoKeystoreConfig } from "../contract/config.ts";
 import { given } from "./draft.ts";
 import { endpointOf } from "./endpoint.ts";
-import { leftover, located, object, text } from "./readers.ts";
+import { credential, leftover, located, object, text } from "./readers.ts";
 import type { Located, Reader } from "./readers.ts";
 
 const keySecure = object(
   {
     endpoint: located(text),
     credentials: object(
-      { token: located(text), domain: text, retry: leftover("a failed login is retried with growing pauses") },
+      { token: located(credential), domain: text, retry: leftover("a failed login is retried with growing pauses") },
       ["token"],
     ),
     tls: object({ ca: text }),
@@ -41,7 +41,7 @@ export function gemaltoOf({ value }: RawGemalto): GemaltoKeystoreConfig {
 }
 
 /** An empty text, which the table takes for a value, is none: reported here; what is absent the table reported. */
-function emptied(setting: Located<string> | undefined, message: string): "" {
+function emptied(setting: Located<unknown> | undefined, message: string): "" {
   if (setting?.value === "") setting.at.problem(message);
   return "";
 }

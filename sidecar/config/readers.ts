@@ -2,6 +2,8 @@
 // returns a typed value, or undefined if the setting is absent or wrong; what is wrong it reports at the cursor, and
 // goes on, so one load finds everything. Readers know YAML shapes, not what settings mean together: that is for the
 // sections.
+import { resolve } from "node:path";
+import type { Credential } from "../contract/config.ts";
 import { parseDuration } from "../contract/duration.ts";
 import type { Cursor } from "./cursor.ts";
 
@@ -44,6 +46,17 @@ export function scalar<T>(expected: string, parse: (text: string) => T | undefin
 }
 
 export const text: Reader<string> = scalar("text", (value) => value);
+
+/** Text, or `${file:PATH}`: the file that holds it. */
+export const credential: Reader<Credential> = {
+  read(at) {
+    const path = at.kind === "text" ? /^\s*\$\{file:(.*)\}\s*$/s.exec(at.written)?.[1]?.trim() : undefined;
+    if (path === undefined) return text.read(at);
+    if (path !== "") return { file: resolve(path) };
+    at.problem("${file:} names no file; write ${file:/path/to/file}", { expected: "the path of a file" });
+    return undefined;
+  },
+};
 
 /** Text that is taken as written: no `${NAME}` in it is replaced. */
 export const literal: Reader<string> = {

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { KubernetesJwt, VaultKeystoreConfig, VaultLogin, VaultTlsConfig } from "../contract/config.ts";
 import { given } from "./draft.ts";
 import { endpointOf } from "./endpoint.ts";
-import { leftover, located, object, oneOf, text } from "./readers.ts";
+import { credential, leftover, located, object, oneOf, text } from "./readers.ts";
 import type { Located } from "./readers.ts";
 
 const fixedRetry = leftover("a failed login is retried with growing pauses");
@@ -21,8 +21,8 @@ export const vaultTable = object(
         {
           engine: located(text),
           namespace: located(text),
-          id: located(text),
-          secret: located(text),
+          id: located(credential),
+          secret: located(credential),
           retry: fixedRetry,
         },
         ["id", "secret"],
@@ -45,6 +45,7 @@ export const vaultTable = object(
 type RawVault = Located<NonNullable<ReturnType<typeof vaultTable.read>>>;
 type Raw = RawVault["value"];
 type Setting = Located<string> | undefined;
+type AnySetting = Located<unknown> | undefined;
 
 const logins = ["approle", "kubernetes", "token", "cert"] as const;
 
@@ -92,7 +93,7 @@ function isBlank(raw: Raw, name: (typeof logins)[number]): boolean {
   return name === "token" && isEmpty(token?.value.file);
 }
 
-function isEmpty(setting: Setting): boolean {
+function isEmpty(setting: AnySetting): boolean {
   return given(setting?.value) === undefined;
 }
 
@@ -187,7 +188,7 @@ function pathOf(setting: Setting): string | undefined {
 }
 
 /** An empty text, which the table takes for a value, is none: reported here; what is absent the table reported. */
-function required(setting: Setting, message: string): "" {
+function required(setting: AnySetting, message: string): "" {
   if (setting?.value === "") setting.at.problem(message);
   return "";
 }

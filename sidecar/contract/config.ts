@@ -149,10 +149,13 @@ export interface AwsKeystoreConfig {
 }
 
 export interface AwsCredentials {
-  readonly accessKey: string;
-  readonly secretKey: string;
-  readonly sessionToken: string | undefined;
+  readonly accessKey: Credential;
+  readonly secretKey: Credential;
+  readonly sessionToken: Credential | undefined;
 }
+
+/** The text itself, or the file (absolute path) that holds it: read anew whenever it is used, so it may be replaced. */
+export type Credential = string | { readonly file: string };
 
 /** Gemalto KeySecure and Thales CipherTrust (reference 5.8). */
 export interface GemaltoKeystoreConfig {
@@ -160,7 +163,7 @@ export interface GemaltoKeystoreConfig {
   /** A URL. */
   readonly endpoint: string;
   /** The refresh token. */
-  readonly token: string;
+  readonly token: Credential;
   readonly domain: string | undefined;
   /** File or directory; replaces the system's roots. */
   readonly ca: string | undefined;
@@ -192,7 +195,7 @@ export interface VaultTransitConfig {
 
 /** How a token is got. `namespace` is where the login happens; absent = the root. */
 export type VaultLogin =
-  | VaultLoginAt<"approle", { readonly id: string; readonly secret: string }>
+  | VaultLoginAt<"approle", { readonly id: Credential; readonly secret: Credential }>
   | VaultLoginAt<"kubernetes", { readonly role: string; readonly jwt: KubernetesJwt }>
   | VaultLoginAt<"cert", { /** Empty = any that matches the certificate. */ readonly role: string }>
   | { readonly method: "token"; readonly file: string; readonly namespace: string | undefined };

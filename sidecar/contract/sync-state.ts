@@ -34,5 +34,7 @@ export interface SyncState {
     readonly state: "Reachable" | "Unreachable" | "Unknown";
     /** Of the last call. */
     readonly latencyMs: number | null;
+    /** Why it cannot be used, a missing credential file for instance; null while it can. */
+    readonly problem: string | null;
   };
 }

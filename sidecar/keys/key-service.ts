@@ -116,6 +116,11 @@ export class KeyService implements AsyncDisposable {
     return this.#monitor.offline;
   }
 
+  /** What the last question to a store that is away ended with; undefined while it is there. */
+  get offlineReason(): string | undefined {
+    return this.#monitor.offline ? this.#monitor.offlineError().message : undefined;
+  }
+
   /** @throws KesError KeyExists | CreateNotConfirmed | CreateNotAtomic | StoreUnreachable | StoreFailed */
   async create(name: string, origin: KeyOrigin, signal: AbortSignal): Promise<void> {
     const { requireAtomicCreate: requireAtomic } = this.#policy;

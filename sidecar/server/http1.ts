@@ -1,14 +1,14 @@
 // HTTP/1.1 by node:http. The http.Server never listens: it is fed TLS sockets after ALPN, and a server that does not
 // listen enforces none of its own timeouts (decisions T6). So this file keeps the header deadline itself, by looking at
 // every sweep whether a request was begun and not finished.
-import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Body, Exchange, Peer, Reply, ReplyStream } from "../http/exchange.ts";
+import { createServer } from "../node-http.ts";
 import { readBody } from "./body-reader.ts";
 import type { EngineConnection, EngineOptions } from "./engine.ts";
-import { valuesOf } from "./http2-node.ts";
+import { valuesOf } from "./raw-headers.ts";
 import { headerTimeout, maxHeaderBytes } from "./limits.ts";
 import { Stall } from "./stall.ts";
 

@@ -1,12 +1,14 @@
 // HTTP/2 by node:http2: one session per TLS socket, one exchange per stream. The framing, flow control and HPACK are
-// Node's; this file only translates.
-import { constants, performServerHandshake } from "node:http2";
+// Node's; this file only translates. The module is loaded by the first connection that needs it: with our own engine,
+// the default, that is none, and a server is 1 MB smaller.
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import type { Body, Exchange, Peer, Reply, ReplyStream } from "../http/exchange.ts";
+import { errorCode, flag } from "../http2/frame.ts";
 import { readBody } from "./body-reader.ts";
 import type { EngineConnection, EngineOptions } from "./engine.ts";
 import { maxHeaderBytes, maxStreams } from "./limits.ts";
+import { valuesOf } from "./raw-headers.ts";
 import { Stall } from "./stall.ts";
 
 const settings = { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes, initialWindowSize: 262_144 };
@@ -20,6 +22,7 @@ export class NodeHttp2Connection implements EngineConnection {
 
   constructor(socket: TLSSocket, options: EngineOptions) {
     this.#socket = socket;
+    const { performServerHandshake } = process.getBuiltinModule("node:http2");
     this.#session = performServerHandshake(socket, { settings, maxSessionMemory: 16 });
     this.#session.on("error", options.onProtocolError);
     this.#session.on("stream", (stream, headers, flags, rawHeaders) => {
@@ -74,7 +77,7 @@ class StreamExchange implements Exchange {
     this.#rawHeaders = rawHeaders;
     this.method = text(headers[":method"]);
     this.target = text(headers[":path"]);
-    const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const bodyless = (flags & flag.endStream) !== 0;
     this.contentLength = bodyless ? 0 : declaredLength(headers["content-length"]);
   }
 
@@ -97,7 +100,7 @@ class StreamExchange implements Exchange {
     stream.end(body);
     // The rest of a body that nobody will read; without this the stream stays open for as long as the client likes.
     if (this.contentLength !== 0 && !stream.readableEnded) {
-      stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+      stream.once("finish", () => stream.close(errorCode.none));
     }
   }
 
@@ -107,13 +110,13 @@ class StreamExchange implements Exchange {
     return {
       write: (chunk) => stream.writable && stream.write(chunk),
       end: () => void stream.end(),
-      cut: () => stream.close(constants.NGHTTP2_CANCEL),
+      cut: () => stream.close(errorCode.cancel),
       onClose: (listener) => void stream.once("close", listener),
     };
   }
 
   abort(): void {
-    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (!this.#stream.destroyed) this.#stream.close(errorCode.cancel);
   }
 
   onAborted(listener: () => void): void {
@@ -133,14 +136,4 @@ function text(value: string | string[] | undefined): string {
 
 function declaredLength(value: string | undefined): number {
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
-}
-
-/** Every value of `name` in a flat [name, value, …] list. */
-export function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
-  const values: string[] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const value = rawHeaders[i + 1];
-    if (value !== undefined && rawHeaders[i]?.toLowerCase() === name) values.push(value);
-  }
-  return values;
 }

@@ -67,8 +67,11 @@ class OwnStreamExchange implements Exchange {
   }
 
   onAborted(listener: () => void): void {
-    this.#stream.onClose = () => {
+    // Not written into the assignment: V8 takes a function assigned to a property for a method and makes it old at once
+    // (ParserBase::CheckAssigningFunctionLiteralToProperty), and it then keeps all of its request until a full collection.
+    const closed = (): void => {
       if (!this.#answered) listener();
     };
+    this.#stream.onClose = closed;
   }
 }

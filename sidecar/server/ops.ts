@@ -6,12 +6,12 @@
 //              come from a bundle, one is in force
 //   /syncz     which policies are in force and where they came from (contract/sync-state.ts), as JSON
 //   /metrics   everything of ours, in the form that Accept asks for
-import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Address } from "../contract/config.ts";
 import type { SyncState } from "../contract/sync-state.ts";
 import { KesError, messageOf } from "../errors.ts";
 import type { Exposition } from "../metrics/exposition.ts";
+import { createServer } from "../node-http.ts";
 
 export interface OpsSource {
   /** A sentence saying what is still missing, or undefined when it is so. */

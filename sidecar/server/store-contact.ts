@@ -48,8 +48,10 @@ export class StoreContact implements AsyncDisposable {
 
   /** What `/syncz` says of the store behind `keys`. */
   stateOf(keys: KeyService | undefined): SyncState["keystore"] {
-    const reached = keys?.offline === true ? "Unreachable" : "Reachable";
-    return { state: this.#problem === undefined ? reached : "Unknown", latencyMs: this.#latencyMs };
+    const latencyMs = this.#latencyMs;
+    if (this.#problem !== undefined) return { state: "Unknown", latencyMs, problem: this.#problem };
+    const problem = keys?.offlineReason ?? null;
+    return { state: problem === null ? "Reachable" : "Unreachable", latencyMs, problem };
   }
 
   /** Returns when the store was reached, or, with `wait`, when it is being waited for. @throws what the store throws */
@@ -111,9 +113,10 @@ export class StoreContact implements AsyncDisposable {
   }
 }
 
-// What time can heal. Everything else (a wrong wrapping key, a missing directory) needs a person.
+// What time can heal, a credential's file that is mounted late included. Everything else (a wrong wrapping key, a missing
+// directory) needs a person.
 function isPassing(error: unknown): boolean {
-  return isKesError(error, "StoreUnreachable", "StoreFailed");
+  return isKesError(error, "StoreUnreachable", "StoreFailed", "FileUnreadable");
 }
 
 /** Reads the keys into the cache; a failure is a log line, since every key is still read when it is asked for. */

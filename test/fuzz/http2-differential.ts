@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import type { RequestStream } from "../../sidecar/http2/stream.ts";
 import { startEngine } from "../sidecar/http2/engine-listener.ts";
 import { makeServerCertificate } from "../support/certificates.ts";
-import { valuesOf } from "../../sidecar/server/http2-node.ts";
+import { valuesOf } from "../../sidecar/server/raw-headers.ts";
 import { Random } from "./random.ts";
 
 const names = ["accept", "content-type", "user-agent", "x-custom", "x-tls-client-cert", "authorization"] as const;

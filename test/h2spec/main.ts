@@ -5,10 +5,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RequestStream } from "../../sidecar/http2/stream.ts";
 import { answerFixed, startEngine } from "../sidecar/http2/engine-listener.ts";
+import { cacheFolder } from "../env/cache-folder.ts";
 import { startKes } from "../support/kes-process.ts";
 import { startForwarder } from "./forwarder.ts";
 
@@ -17,7 +17,7 @@ const version = "v2.2.1+incompatible";
 function program(): string {
   const named = process.env["H2SPEC"];
   if (named !== undefined && named !== "") return named;
-  const folder = join(process.env["KES_ENV_CACHE"] ?? join(homedir(), ".cache", "kes-env"), "bin");
+  const folder = join(cacheFolder(), "bin");
   const path = join(folder, "h2spec");
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });

@@ -104,6 +104,18 @@ describe("KeySecure: the login", { concurrency: 8 }, () => {
     assert.equal((await failure(store.status(soon()))).code, "StoreFailed", "a store without a login cannot serve");
   });
 
+  test("reads its token from the file at every login", async () => {
+    const fake = await start();
+    const file = join(await mkdtemp(join(tmpdir(), "kes-token-")), "token");
+    await using store = await openStore(fake, { token: { file } });
+    const error = await failure(store.get("key", soon()));
+    assert.equal(error.code, "FileUnreadable");
+    assert.match(error.message, /^keystore\.gemalto\.keysecure\.credentials\.token \(.*\) cannot be read/);
+    await writeFile(file, `${fake.refreshToken}\n`);
+    await sleep(700);
+    assert.equal((await failure(store.get("key", soon()))).code, "KeyNotFound");
+  });
+
   test("that got no answer is tried again soon", async () => {
     const fake = await start();
     await using store = await openStore(fake);

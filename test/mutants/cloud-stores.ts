@@ -68,7 +68,7 @@ export const cloudStores: readonly Mutant[] = [
   {
     name: "a refused login shows the refresh token it was sent",
     file: session,
-    find: 'answer.text.replaceAll(this.#credentials.refreshToken, "[redacted]")',
+    find: 'answer.text.replaceAll(refreshToken, "[redacted]")',
     replace: "answer.text",
     tests: [gemalto],
   },

@@ -10,6 +10,9 @@ import { keys } from "./keys.ts";
 import { keystore } from "./keystore.ts";
 import type { Mutant } from "./mutant.ts";
 import { server } from "./server.ts";
+import { operator } from "./operator.ts";
+import { operatorIdentity } from "./operator-identity.ts";
+import { operatorServer } from "./operator-server.ts";
 import { runTests } from "./test-run.ts";
 import { sync } from "./sync.ts";
 import { vaultStore } from "./vault-store.ts";
@@ -27,6 +30,9 @@ const all: readonly Mutant[] = [
   ...http,
   ...server,
   ...sync,
+  ...operator,
+  ...operatorIdentity,
+  ...operatorServer,
 ];
 
 interface Outcome {

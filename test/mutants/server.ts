@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const streams = "test/sidecar/server/log-streams.test.ts";
 const reload = "test/sidecar/server/reload.test.ts";
 const slow = "test/sidecar/server/slow.test.ts";
+const shortLived = "test/sidecar/server/short-lived.test.ts";
 const badInput = "test/sidecar/server/bad-input.test.ts";
 const verified = "test/sidecar/server/verified.test.ts";
 
@@ -103,6 +104,13 @@ export const server: readonly Mutant[] = [
     replace: "this.#begun !== undefined && now < this.#begun;",
     tests: [slow],
     only: "a byte at a time",
+  },
+  {
+    name: "a request lives until the next full collection",
+    file: "sidecar/server/http2-own.ts",
+    find: "    const closed = (): void => {\n      if (!this.#answered) listener();\n    };\n    this.#stream.onClose = closed;\n",
+    replace: "    this.#stream.onClose = () => {\n      if (!this.#answered) listener();\n    };\n",
+    tests: [shortLived],
   },
   {
     name: "a reload whose key store is away is given up",

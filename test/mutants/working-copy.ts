@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Mutant } from "./mutant.ts";
 
 const project = join(import.meta.dirname, "../..");
-const copied = ["docs", "sidecar", "test", "package.json", "tsconfig.json"];
+const copied = ["crds", "docs", "operator", "sidecar", "test", "package.json", "tsconfig.json"];
 
 export class WorkingCopy implements Disposable {
   readonly #root = mkdtempSync(join(tmpdir(), "kes-mutants-"));

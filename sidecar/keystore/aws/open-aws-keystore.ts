@@ -1,8 +1,10 @@
 // From the configuration to a client: credentials, retries, deadlines, connections.
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import type { AwsKeystoreConfig } from "../../contract/config.ts";
+import type { SecretsManagerClientConfig } from "@aws-sdk/client-secrets-manager";
+import type { AwsCredentials, AwsKeystoreConfig, Credential } from "../../contract/config.ts";
+import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
+import { readCredential } from "../credential.ts";
 import type { Endpoint } from "../diagnosis.ts";
 import type { Keystore } from "../keystore.ts";
 import { networkCause } from "../network-cause.ts";
@@ -17,8 +19,12 @@ const answerTimeout = 3500;
 const idleTimeout = 15_000;
 const attempts = 4;
 const maxSockets = 64;
+/** How long the SDK may use what was read from a file; it reads anew from 5 minutes before its end on. */
+const credentialLife = 6 * 60_000;
 
 const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+type AwsCredentialIdentity = Awaited<ReturnType<Extract<SecretsManagerClientConfig["credentials"], () => unknown>>>;
 
 interface Agents {
   readonly httpAgent: HttpAgent;
@@ -52,13 +58,7 @@ function clientOf({ region, endpoint, credentials }: AwsKeystoreConfig, agents: 
     // For this one service: the SDK's own calls to STS and others keep their endpoints.
     ...(endpoint !== undefined && { endpoint }),
     // Without any, the SDK's chain: environment, shared files, web identity, container, EC2.
-    ...(credentials !== undefined && {
-      credentials: {
-        accessKeyId: credentials.accessKey,
-        secretAccessKey: credentials.secretKey,
-        ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken }),
-      },
-    }),
+    ...(credentials !== undefined && { credentials: () => identityOf(credentials) }),
     // Full jitter: each pause is a random part of an interval that doubles.
     retryMode: "standard",
     maxAttempts: attempts,
@@ -71,6 +71,22 @@ function clientOf({ region, endpoint, credentials }: AwsKeystoreConfig, agents: 
     },
     logger: silent,
   });
+}
+
+async function identityOf({ accessKey, secretKey, sessionToken }: AwsCredentials): Promise<AwsCredentialIdentity> {
+  const setting = "keystore.aws.secretsmanager.credentials";
+  const token = sessionToken === undefined ? undefined : await readCredential(sessionToken, `${setting}.token`);
+  return {
+    accessKeyId: await readCredential(accessKey, `${setting}.accesskey`),
+    secretAccessKey: await readCredential(secretKey, `${setting}.secretkey`),
+    ...(token !== undefined && { sessionToken: token }),
+    // Asked for again shortly before, so that replaced files are noticed.
+    ...([accessKey, secretKey, sessionToken].some(isFile) && { expiration: new Date(Date.now() + credentialLife) }),
+  };
+}
+
+function isFile(credential: Credential | undefined): boolean {
+  return typeof credential === "object";
 }
 
 function regionEndpoint(client: SecretsManagerClient, region: string): URL {

@@ -12,7 +12,7 @@ import { StoreDirectory } from "./store-directory.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
 
 export interface InitOptions {
-  /** The first seals, the rest are ignored. Empty: a plain store, which a server then opens with `init: true` only. */
+  /** The first seals, the rest are ignored. Empty: a plain store. */
   readonly keys: readonly WrappingKey[];
   readonly calls?: FsCalls;
 }
@@ -27,7 +27,16 @@ export async function initStore(path: string, { keys, calls = nodeFsCalls }: Ini
   if ((await directory.files()).length > 0) {
     throw new KesError("FileExists", `${path} already holds files; a new key store needs an empty directory`);
   }
-  if (keys.length > 0) await createMarker(directory, keys);
+  await (keys.length > 0 ? createMarker(directory, keys) : markPlain(directory));
+}
+
+/** Starts with a dot, so it never is a key's name. Other programs that use a plain store need not know it. */
+export const plainMarkerName = ".kes-plain-store";
+
+/** Notes that the directory was taken into use, so that it may be empty without being taken for an unmounted volume. */
+export async function markPlain(directory: StoreDirectory): Promise<void> {
+  const text = "This directory is a key store of KES. Without this file an empty one would be refused.\n";
+  await directory.create(plainMarkerName, Buffer.from(text), () => Promise.resolve());
 }
 
 /**

@@ -8,7 +8,7 @@ import { selectNames } from "../listing.ts";
 import { nodeFsCalls } from "./fs-calls.ts";
 import type { FsCalls } from "./fs-calls.ts";
 import { FsKeystore } from "./fs-keystore.ts";
-import { createMarker } from "./init-store.ts";
+import { createMarker, markPlain, plainMarkerName } from "./init-store.ts";
 import { loadWrappingKeys } from "./load-wrapping-keys.ts";
 import { markerName } from "./marker.ts";
 import { PlainForm } from "./plain-form.ts";
@@ -60,8 +60,15 @@ async function openPlain(directory: StoreDirectory, { init }: FsKeystoreConfig):
       `the key store ${directory.path} is encrypted, but no wrapping key is configured; set keystore.fs.encryption`,
     );
   }
-  if (!init && (await isEmpty(directory))) throw empty(directory);
+  if (await isEmpty(directory)) await takeIntoUse(directory, init);
   return new PlainForm(directory, await directory.facts());
+}
+
+/** A plain store that holds no key yet is told from an unmounted volume by the file that its first start left. */
+async function takeIntoUse(directory: StoreDirectory, init: boolean): Promise<void> {
+  if ((await directory.factsOf(plainMarkerName)) !== undefined) return;
+  if (!init) throw empty(directory);
+  await markPlain(directory);
 }
 
 async function openSealed(

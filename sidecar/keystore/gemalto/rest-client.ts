@@ -3,11 +3,11 @@
 // repeated this way can meet its own first attempt and hear "exists": whoever creates reads back and compares. The CA file is
 // read again when a certificate is not trusted, so that a new CA is taken up without a restart.
 import { Agent, request as httpsRequest } from "node:https";
-import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { KesError } from "../../errors.ts";
+import { Agent as HttpAgent, request as httpRequest } from "../../node-http.ts";
 import { networkCause } from "../network-cause.ts";
 
 /**

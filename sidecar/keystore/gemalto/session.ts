@@ -5,7 +5,9 @@
 //   a login was refused → nobody asks again before a pause that doubles from 5 s to a minute: wrong credentials stay wrong,
 //                         and hammering locks accounts. One that got no answer: half a second, so that recovery shows.
 import { performance } from "node:perf_hooks";
+import type { Credential } from "../../contract/config.ts";
 import { isKesError, KesError } from "../../errors.ts";
+import { readCredential } from "../credential.ts";
 import { fieldsOf, noAnswer, notUnderstood, refused } from "./keysecure-failure.ts";
 import type { Attempt } from "./keysecure-failure.ts";
 import type { RestClient } from "./rest-client.ts";
@@ -17,11 +19,12 @@ const firstRefusedPause = 5000;
 const longestPause = 60_000;
 /** A token is not used in the last moment of its life: it would end on its way. */
 const margin = 1000;
+const setting = "keystore.gemalto.keysecure.credentials";
 // Node's timers hold no more.
 const longestTimer = 2 ** 31 - 1;
 
 export interface Credentials {
-  readonly refreshToken: string;
+  readonly refreshToken: Credential;
   readonly domain: string | undefined;
 }
 
@@ -108,12 +111,13 @@ export class Session implements Disposable {
   }
 
   async #ask(): Promise<Bearer> {
-    const { refreshToken, domain } = this.#credentials;
+    const { domain } = this.#credentials;
+    const refreshToken = await readCredential(this.#credentials.refreshToken, `${setting}.token`);
     const asked = performance.now();
     const body = { grant_type: "refresh_token", refresh_token: refreshToken, ...(domain !== undefined && { domain }) };
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(loginTimeout)]);
     const answer = await this.#client.call({ method: "POST", path: "/api/v1/auth/tokens", body }, signal);
-    if (answer.status !== 200) throw this.#loginRefused(answer);
+    if (answer.status !== 200) throw this.#loginRefused(answer, refreshToken);
     const { jwt, token_type: type, duration } = fieldsOf(answer.text);
     const isToken = typeof jwt === "string" && jwt !== "" && type === "Bearer";
     if (!isToken || typeof duration !== "number" || duration <= 0) {
@@ -124,12 +128,11 @@ export class Session implements Disposable {
   }
 
   /** The answer's text may repeat what was sent. */
-  #loginRefused(answer: Parameters<typeof refused>[0]): KesError {
-    const text = answer.text.replaceAll(this.#credentials.refreshToken, "[redacted]");
+  #loginRefused(answer: Parameters<typeof refused>[0], refreshToken: string): KesError {
+    const text = answer.text.replaceAll(refreshToken, "[redacted]");
     const { status } = answer;
     if (status !== 400 && status !== 401 && status !== 403) return refused({ ...answer, text }, this.#attempt);
-    const remedy =
-      "check keystore.gemalto.keysecure.credentials: the refresh token may be wrong, expired or of another domain";
+    const remedy = `check ${setting}: the refresh token may be wrong, expired or of another domain`;
     const { message, details } = refused({ ...answer, text }, this.#attempt);
     return new KesError("StoreFailed", `${message.slice(0, message.lastIndexOf("; "))}; ${remedy}`, { details });
   }

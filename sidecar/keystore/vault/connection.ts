@@ -2,11 +2,11 @@
 // whose TLS files are read again when a connection fails and before every login, so that renewed certificates and CAs
 // are taken up without a restart.
 import { readFile } from "node:fs/promises";
-import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import type { VaultTlsConfig } from "../../contract/config.ts";
 import { KesError, messageOf } from "../../errors.ts";
+import { Agent as HttpAgent } from "../../node-http.ts";
 import { trustRoots } from "../trust-roots.ts";
 
 /** Milliseconds. A firewall or load balancer that drops idle connections silently waits longer than that. */

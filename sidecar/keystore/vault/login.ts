@@ -1,8 +1,8 @@
 // The ways to a token (reference 5.6). What stands in a file is read at every login: Kubernetes replaces its tokens, an agent
 // replaces the token file.
-import { readFile } from "node:fs/promises";
 import type { VaultLogin } from "../../contract/config.ts";
-import { KesError, messageOf } from "../../errors.ts";
+import { KesError } from "../../errors.ts";
+import { readCredential } from "../credential.ts";
 import type { Lease } from "./session.ts";
 import type { Transport, VaultReply, VaultRequest } from "./transport.ts";
 import { refused, senseless, unanswered } from "./vault-failure.ts";
@@ -62,7 +62,7 @@ export class VaultLogins {
   }
 
   async #useTokenFile(file: string, signal: AbortSignal): Promise<Lease> {
-    const token = await readText(file, "token.file");
+    const token = await readCredential({ file }, "keystore.vault.token.file");
     const { body } = await this.#ask(this.what, this.#lookup(token), signal);
     const ends = textAt(body, "data", "expire_time") !== undefined;
     // Vault counts whole seconds: in its last one a token has 0 left, as one has that never ends.
@@ -101,10 +101,13 @@ export class VaultLogins {
 async function credentials(login: Exclude<VaultLogin, { method: "token" }>): Promise<object> {
   switch (login.method) {
     case "approle":
-      return { role_id: login.id, secret_id: login.secret };
+      return {
+        role_id: await readCredential(login.id, "keystore.vault.approle.id"),
+        secret_id: await readCredential(login.secret, "keystore.vault.approle.secret"),
+      };
     case "kubernetes": {
-      const jwt = "text" in login.jwt ? login.jwt.text : await readText(login.jwt.file, "kubernetes.jwt");
-      return { role: login.role, jwt };
+      const source = "text" in login.jwt ? login.jwt.text : login.jwt;
+      return { role: login.role, jwt: await readCredential(source, "keystore.vault.kubernetes.jwt") };
     }
     case "cert":
       return login.role === "" ? {} : { name: login.role };
@@ -118,17 +121,4 @@ function leaseOf({ body }: VaultReply): Lease | undefined {
   const ttl = numberAt(body, "auth", "lease_duration") ?? 0;
   if (token === undefined || token === "") return undefined;
   return { token, ttl: ttl * 1000, renewable: valueAt(body, "auth", "renewable") === true };
-}
-
-async function readText(file: string, setting: string): Promise<string> {
-  let text: string;
-  try {
-    text = (await readFile(file, "utf8")).trim();
-  } catch (cause) {
-    const message = `keystore.vault.${setting} (${file}) cannot be read: ${messageOf(cause)}; correct the path or its mode`;
-    throw new KesError("FileUnreadable", message, { cause });
-  }
-  // What would break the header or the request line must not reach them, nor be printed by them.
-  if (/^[\u0021-\u007E]+$/.test(text)) return text;
-  throw new KesError("FileUnreadable", `keystore.vault.${setting} (${file}) holds no token; write one into it`);
 }

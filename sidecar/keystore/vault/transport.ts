@@ -3,10 +3,10 @@
 // redirect, and prints request bodies when DEBUG is set.
 //
 //   send → node-vault (URL, headers, JSON) → exchange: node:https, deadline, size limit, one pool of connections
-import { request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import nodeVault from "node-vault";
+import { request as httpRequest } from "../../node-http.ts";
 import type { Connection } from "./connection.ts";
 
 export interface VaultRequest {

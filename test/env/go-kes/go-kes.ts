@@ -1,9 +1,9 @@
 // The original server in Go, as a separate process, to hold the wire suite and the benchmark against. Only its binary is
 // used. It is found by BENCH_KES_GO, or in the cache folder, or built from its Go module (two minutes, needs Go).
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { cacheFolder } from "../cache-folder.ts";
 
 const version = "v0.24.0";
 
@@ -16,14 +16,9 @@ export function findGoKes(): string | undefined {
 
 /** Builds the binary into the cache folder and returns its path. */
 export function buildGoKes(): string {
-  mkdirSync(cacheFolder(), { recursive: true });
   const build = ["build", "-trimpath", "-buildvcs=false", "-o", cachedBinary(), "github.com/minio/kes/cmd/kes"];
   execFileSync("go", build, { cwd: import.meta.dirname, stdio: "inherit" });
   return cachedBinary();
-}
-
-function cacheFolder(): string {
-  return process.env["KES_ENV_CACHE"] ?? join(homedir(), ".cache", "kes-env");
 }
 
 function cachedBinary(): string {

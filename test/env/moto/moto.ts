@@ -3,9 +3,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cacheFolder } from "../cache-folder.ts";
 
 const version = "5.2.5";
 
@@ -17,7 +17,7 @@ export interface Moto extends AsyncDisposable {
 export function obtainMoto(): string {
   const named = process.env["KES_MOTO_SERVER"];
   if (named !== undefined && named !== "") return named;
-  const folder = join(process.env["KES_ENV_CACHE"] ?? join(homedir(), ".cache", "kes-env"), `moto-${version}`);
+  const folder = join(cacheFolder(), `moto-${version}`);
   const server = join(folder, "bin", "moto_server");
   if (existsSync(server)) return server;
   mkdirSync(folder, { recursive: true });

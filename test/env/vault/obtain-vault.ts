@@ -1,9 +1,10 @@
 // The binary of a real Vault server. Found by KES_VAULT_SERVER, or in the cache folder, or built from its Go module (ten
 // minutes the first time, needs Go).
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../cache-folder.ts";
 
 const version = "v1.14.1";
 const sdkVersion = "v0.9.2";
@@ -12,10 +13,8 @@ const sdkVersion = "v0.9.2";
 export function obtainVault(): string {
   const named = process.env["KES_VAULT_SERVER"];
   if (named !== undefined && named !== "") return named;
-  const folder = process.env["KES_ENV_CACHE"] ?? join(homedir(), ".cache", "kes-env");
-  const binary = join(folder, `vault-${version}`);
+  const binary = join(cacheFolder(), `vault-${version}`);
   if (existsSync(binary)) return binary;
-  mkdirSync(folder, { recursive: true });
   try {
     build(binary);
   } catch (cause) {

@@ -57,6 +57,12 @@ describe("keystore.aws", () => {
     });
   });
 
+  test("takes credentials from files", () => {
+    const text = `{aws: {secretsmanager: {region: eu-central-1, credentials: {accesskey: "\${file:/run/a}", secretkey: "\${file:/run/s}"}}}}`;
+    const credentials = { accessKey: { file: "/run/a" }, secretKey: { file: "/run/s" }, sessionToken: undefined };
+    assert.deepEqual(load(text), { ...plain, credentials });
+  });
+
   const section = "keystore.aws.secretsmanager";
   const cases: [string, string, RegExp][] = [
     ["no section", "{}", /keystore\.aws.*"secretsmanager" is missing/],

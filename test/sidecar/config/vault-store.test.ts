@@ -68,6 +68,14 @@ test("secrets may come from the environment", () => {
   assert.equal(login.method === "approle" && login.secret, "from-env");
 });
 
+test("secrets may come from files, which are read when they are used", () => {
+  const { login } = vault(
+    `endpoint: "vault:8200", approle: {id: "\${file:/run/id}", secret: "\${file: /run/secret }"}`,
+  );
+  assert.ok(login.method === "approle");
+  assert.deepEqual([login.id, login.secret], [{ file: "/run/id" }, { file: "/run/secret" }]);
+});
+
 const namespaces = [
   { settings: "approle: {id: i, secret: s}", store: undefined, login: undefined },
   { settings: "namespace: a/b/, approle: {id: i, secret: s}", store: "a/b", login: "a/b" },

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { KesError } from "../../../sidecar/errors.ts";
 import { nodeFsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import type { FsCalls, FsFile, OpenMode } from "../../../sidecar/keystore/fs/fs-calls.ts";
+import { initStore } from "../../../sidecar/keystore/fs/init-store.ts";
 import { generateWrappingKey } from "../../../sidecar/keystore/fs/wrapping-key.ts";
 import { rejectsWith } from "../../contract/keystore.ts";
 import { openStore, soon, temporaryDirectory } from "./fs-fixture.ts";
@@ -79,7 +80,8 @@ for (const [name, calls, code, text] of createFailures) {
 
 test("a create whose directory cannot be synced throws and leaves the whole value", async (t) => {
   const path = await temporaryDirectory(t);
-  await using store = await openStore(path, { init: true, calls: failing({ sync: "EIO" }, "directory") });
+  await initStore(path, { keys: [] });
+  await using store = await openStore(path, { calls: failing({ sync: "EIO" }, "directory") });
   await rejectsWith(store.create("key", Buffer.from("whole"), soon()), "StoreUnreachable");
   assert.equal(await readFile(join(path, "key"), "utf8"), "whole");
 });
@@ -143,11 +145,13 @@ test("a create that is aborted before its link leaves nothing", async (t) => {
       resolve();
     },
   };
-  await using store = await openStore(path, { init: true, calls });
+  await initStore(path, { keys: [] });
+  const before = await readdir(path);
+  await using store = await openStore(path, { calls });
   await rejectsWith(store.create("key", Buffer.from("x"), stop.signal), "StoreUnreachable");
   await written;
   assert.equal(unlinks.length, 1);
-  assert.deepEqual(await readdir(path), []);
+  assert.deepEqual(await readdir(path), before);
 });
 
 test("foreign entries are neither listed nor read as keys", async (t) => {

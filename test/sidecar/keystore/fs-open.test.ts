@@ -42,6 +42,15 @@ test("an empty directory is taken only when the configuration says so", async (t
   }
 });
 
+test("a directory that was taken into use may be empty", async (t) => {
+  for (const keys of [[], [generateWrappingKey()]]) {
+    const path = await temporaryDirectory(t);
+    await (await openStore(path, { keys, init: true }))[Symbol.asyncDispose]();
+    await using again = await openStore(path, { keys });
+    assert.deepEqual(await again.list("", soon()), []);
+  }
+});
+
 test("a plain store has the layout of the Go server", async (t) => {
   const path = await temporaryDirectory(t);
   await writeFile(join(path, "by-go"), "value of go", { mode: 0o600 });
@@ -292,7 +301,8 @@ test("a volume that goes away between the last look and the link gets no key", a
     await mkdir(path);
     await nodeFsCalls.link(from, to);
   };
-  await using store = await openStore(path, { init: true, calls: { ...nodeFsCalls, link } });
+  await initStore(path, { keys: [] });
+  await using store = await openStore(path, { calls: { ...nodeFsCalls, link } });
   await rejectsWith(store.create("key", Buffer.from("x"), soon()), "StoreUnreachable");
   assert.deepEqual(await readdir(path), []);
 });

@@ -5,6 +5,7 @@ import { mkdirSync, renameSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
 import { apiClient } from "../../support/api-client.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
@@ -85,6 +86,9 @@ describe("the operations port of a server that is up", () => {
       assert.equal((await client.ask("/v1/ready")).status, 504);
       assert.equal((await get("/readyz")).status, 200);
       assert.equal((await get("/livez")).status, 200);
+      const { keystore } = JSON.parse((await get("/syncz")).text) as SyncState;
+      assert.equal(keystore.state, "Unreachable");
+      assert.match(keystore.problem ?? "", /the key store has been unreachable since a failed call/);
     } finally {
       renameSync(join(kes.folder, "keys"), join(kes.folder, "empty"));
       renameSync(join(kes.folder, "away"), join(kes.folder, "keys"));

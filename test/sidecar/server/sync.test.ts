@@ -137,6 +137,7 @@ describe("a server with a bundle in a mounted file", () => {
     assert.equal(ageSeconds, 0);
     assert.equal(keystore.state, "Reachable");
     assert.ok(typeof keystore.latencyMs === "number");
+    assert.equal(keystore.problem, null);
     const { revision, rejected, lastError, ...still } = rest;
     assert.ok(revision !== null && rejected >= 0 && lastError !== undefined);
     assert.deepEqual(still, {

@@ -1,0 +1,138 @@
+// One visit to a KesIdentity:
+//   attend      to the source of its key: see what is there, keep what the operator makes of it
+//   connect     the ConfigMaps that tell clients where the server is
+//   advance     identities.ts: which hashes may be used from now on
+//   report      the status, written only when it says something new
+// A step that fails does not keep a new hash from being reported: clients may show its key in a moment.
+import type { KesIdentity, KesIdentityStatus } from "../../api/generated.ts";
+import { annotations, kesIdentities } from "../../api/kinds.ts";
+import type { Judgement } from "../../bundle/verdict.ts";
+import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
+import type { Outcome } from "../../runtime/outcome.ts";
+import { StatusWriter } from "../status-writer.ts";
+import type { Written } from "../status-writer.ts";
+import { attend } from "./attend.ts";
+import type { Memory } from "./attend.ts";
+import type { KesIdentityDeps } from "./deps.ts";
+import { nextIdentities } from "./identities.ts";
+import type { NextState, State } from "./identities.ts";
+import { identityStatus } from "./identity-status.ts";
+import { chooseIssuer } from "./issuer.ts";
+import { judge } from "./judge.ts";
+import { keepConnection } from "./keep-connection.ts";
+import type { KeptConnection } from "./keep-connection.ts";
+import { createRequestReader } from "./request-reader.ts";
+import { changesWorthTelling } from "./telling.ts";
+import { asError, serverRefOf } from "./visit.ts";
+import type { Attended, Visit } from "./visit.ts";
+
+/** Milliseconds: what lies further ahead is looked at again then. */
+const longestWait = 86_400_000;
+/** Milliseconds until the cache has caught up with what was written. */
+const moment = 200;
+
+export class IdentityReconciler {
+  readonly #deps: KesIdentityDeps;
+  readonly #writer: StatusWriter;
+  readonly #memory: Memory = { readRequest: createRequestReader(), stagedKeys: new Map() };
+
+  constructor(deps: KesIdentityDeps) {
+    const { api, events, instanceId } = deps;
+    this.#deps = deps;
+    this.#writer = new StatusWriter({ api, events, instanceId, resource: kesIdentities });
+  }
+
+  /** @throws ApiError */
+  async visit(key: string, signal: AbortSignal): Promise<Outcome> {
+    const identity = this.#deps.identities.get(refOf(key));
+    if (!this.#writer.isOurs(identity) || identity.metadata.deletionTimestamp !== undefined) return this.#forget(key);
+    const now = this.#deps.now();
+    const visit: Visit = {
+      deps: this.#deps,
+      identity,
+      server: this.#deps.servers.get(serverRefOf(identity)),
+      isPaused: identity.metadata.annotations?.[annotations.paused] === "true",
+      now,
+      signal,
+    };
+    const attended = await attend(visit, this.#memory);
+    const connection = await connect(visit);
+    const next = nextIdentities(stateOf(identity), attended.found.sighting, now);
+    const written = await this.#report(visit, this.#statusOf(visit, { attended, connection, next }), next);
+    const failure = attended.failure ?? connection.failure;
+    if (failure !== undefined) throw failure;
+    return outcomeOf([attended.next, next.nextChange, written === "stale" ? now + moment : undefined], now);
+  }
+
+  #forget(key: string): Outcome {
+    this.#writer.forget(key);
+    this.#memory.stagedKeys.delete(key);
+    return {};
+  }
+
+  #statusOf(visit: Visit, { attended, connection, next }: Results): KesIdentityStatus {
+    const { identity, server, now } = visit;
+    const serverKey = keyOf(serverRefOf(identity));
+    const findings = this.#deps.board.identity(keyOf(refOfObject(identity)));
+    return identityStatus({
+      identity,
+      found: attended.failure === undefined ? attended.found : { ...attended.found, issued: failed(attended.failure) },
+      next,
+      server,
+      finding: findings.find((finding) => finding.server === serverKey),
+      objection: connection.problem ?? distrust(visit),
+      connectionConfigMapName: connection.name,
+      now,
+    });
+  }
+
+  async #report({ identity, signal }: Visit, status: KesIdentityStatus, { dropped }: NextState): Promise<Written> {
+    const written = await this.#writer.write(identity, status, signal);
+    if (written !== "written") return written;
+    for (const event of changesWorthTelling(identity, status, dropped)) this.#deps.events.record(event);
+    return written;
+  }
+}
+
+interface Results {
+  readonly attended: Attended;
+  readonly connection: Connected;
+  readonly next: NextState;
+}
+
+interface Connected extends KeptConnection {
+  readonly failure?: Error;
+}
+
+function stateOf({ status }: KesIdentity): State {
+  return { source: status?.source, identities: status?.identities ?? [] };
+}
+
+async function connect(visit: Visit): Promise<Connected> {
+  try {
+    return await keepConnection(visit);
+  } catch (error) {
+    return { name: visit.identity.status?.connectionConfigMapName, failure: asError(error) };
+  }
+}
+
+function failed({ message }: Error): Judgement {
+  return { status: "Unknown", reason: "ApplyFailed", message };
+}
+
+/** A server that verifies chains turns away what signs itself, whatever its policies say. */
+function distrust({ identity, server }: Visit): Judgement | undefined {
+  if (server?.spec.tls.clientAuth !== "VerifyChain") return undefined;
+  const isSelfSigned = identity.spec.certificate !== undefined && chooseIssuer(identity, server)?.isOwn === true;
+  if (!isSelfSigned && identity.spec.apiKey === undefined) return undefined;
+  return judge(
+    "False",
+    "IssuerNotTrusted",
+    `the certificate is ${isSelfSigned ? "self-signed" : "made from an API key"}`,
+  );
+}
+
+function outcomeOf(times: readonly (number | undefined)[], now: number): Outcome {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { after: Math.min(longestWait, Math.max(0, Math.min(...known) - now)) };
+}

@@ -1,0 +1,99 @@
+// Brings the children of one KesServer to what the plan says, by server-side apply, and removes those that must not be there.
+// A child that was applied as planned and still says so costs no call: the annotation holds a hash of what was applied, and
+// the cache tells whether somebody has changed it since.
+import { annotations, fieldManagers } from "../../api/kinds.ts";
+import type { KesServer } from "../../api/generated.ts";
+import type { KubeApi } from "../../kube/api.ts";
+import type { Cache } from "../../kube/cache.ts";
+import { keyOf, refOfObject } from "../../kube/object.ts";
+import type { KubeObject, Resource } from "../../kube/object.ts";
+import { carries } from "../../runtime/carries.ts";
+import type { Plan, PlannedObject } from "./plan.ts";
+
+export interface ChildrenDeps {
+  readonly api: KubeApi;
+  /** The managed objects of a kind; undefined: the kind is not watched. */
+  readonly cacheOf: (resource: Resource) => Cache<KubeObject> | undefined;
+}
+
+/** What our last apply of a child was. */
+interface LastApply {
+  readonly hash: string | undefined;
+  /** The version that it was applied over: a cache that still has it does not know of the apply. undefined: there was none. */
+  readonly over: string | undefined;
+  /** The version that it left: a value that the API server spells anew is no drift. */
+  readonly version: string | undefined;
+}
+
+export class Children {
+  readonly #deps: ChildrenDeps;
+  /** By kind and key. */
+  readonly #left = new Map<string, LastApply>();
+
+  constructor(deps: ChildrenDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns how many objects were written or deleted @throws ApiError */
+  async bring(server: KesServer, plan: Plan, signal: AbortSignal): Promise<number> {
+    let changes = 0;
+    for (const planned of plan.objects) if (await this.apply(planned, signal)) changes += 1;
+    for (const { resource, ref } of plan.unwanted) {
+      const live = this.#deps.cacheOf(resource)?.get(ref);
+      if (live === undefined || !isOwnedBy(live, server)) continue;
+      const { uid } = live.metadata;
+      await this.#deps.api.delete(resource, ref, { signal, ...(uid !== undefined && { uid }) });
+      changes += 1;
+    }
+    return changes;
+  }
+
+  /** @returns whether a call was needed @throws ApiError */
+  async apply({ resource, object }: PlannedObject, signal: AbortSignal): Promise<boolean> {
+    const ref = refOfObject(object);
+    const live = this.#deps.cacheOf(resource)?.get(ref);
+    const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
+    if (live !== undefined) requireOwn(live, object);
+    if (live !== undefined && this.#isInOrder(id, live, object)) return false;
+    const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
+    const [over, version] = [live?.metadata.resourceVersion, stored.metadata.resourceVersion];
+    this.#left.set(id, { hash: hashOf(object), over, version });
+    return true;
+  }
+
+  /** Drops what is remembered of the children of a server that is gone. */
+  forget(namespace: string, name: string): void {
+    for (const id of this.#left.keys()) {
+      const child = id.slice(id.indexOf(" ") + 1);
+      if (child === `${namespace}/${name}` || child.startsWith(`${namespace}/${name}-`)) this.#left.delete(id);
+    }
+  }
+
+  #isInOrder(id: string, live: KubeObject, intent: KubeObject): boolean {
+    const hash = hashOf(intent);
+    if (hash === undefined) return false;
+    const { resourceVersion } = live.metadata;
+    const left = this.#left.get(id);
+    const isKnown = left !== undefined && resourceVersion !== undefined;
+    // The cache is behind, or has just what was left.
+    if (isKnown && (resourceVersion === left.over || resourceVersion === left.version)) return left.hash === hash;
+    return hashOf(live) === hash && carries(live, intent);
+  }
+}
+
+/** Names are made from the names of users' objects, so two may meet. @throws Error that says what to do */
+function requireOwn(live: KubeObject, intent: KubeObject): void {
+  const owner = live.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined || intent.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) !== false) return;
+  throw new Error(
+    `${live.kind} ${live.metadata.name} belongs to ${owner.kind} ${owner.name}; rename one of the two, or delete the object`,
+  );
+}
+
+function hashOf({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[annotations.appliedHash];
+}
+
+export function isOwnedBy({ metadata }: KubeObject, { metadata: owner }: KubeObject): boolean {
+  return metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) ?? false;
+}

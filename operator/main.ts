@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// The composition root: turns `process` into settings, a connection, a log and a signal, and runs the manager. Nothing else
+// in the operator touches `process`.
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { readConfig } from "./config.ts";
+import type { Config } from "./config.ts";
+import { systemClock } from "./kube/clock.ts";
+import { connectByKubeconfig, connectInCluster } from "./kube/connection.ts";
+import type { Connection } from "./kube/connection.ts";
+import { createLog } from "./log.ts";
+import type { Log } from "./log.ts";
+import { runManager } from "./manager.ts";
+import { Metrics } from "./metrics.ts";
+import { releaseVersion } from "./release.ts";
+
+const usageError = 2;
+/** Where the kubelet mounts the pod's own; a test puts it elsewhere. */
+const serviceAccount = process.env["KES_OPERATOR_SERVICE_ACCOUNT"] ?? "/var/run/secrets/kubernetes.io/serviceaccount";
+
+async function run(config: Config, log: Log): Promise<void> {
+  const stop = new AbortController();
+  process.once("SIGTERM", () => stop.abort());
+  process.once("SIGINT", () => stop.abort());
+  const version = releaseVersion();
+  const startedAt = Date.now() / 1000 - process.uptime();
+  const metrics = new Metrics({
+    version,
+    commit: process.env["KES_OPERATOR_COMMIT"] ?? "unknown",
+    process: () => ({
+      residentBytes: process.memoryUsage.rss(),
+      cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+      startedAt,
+    }),
+  });
+  const identity = `${hostname()}_${randomUUID()}`;
+  const connection = await connect(config);
+  await runManager({ config, connection, log, metrics, identity, version, die: () => process.exit(1) }, stop.signal);
+}
+
+async function connect({ kubeconfig }: Config): Promise<Connection> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = process.env;
+  if (kubeconfig !== undefined || host === undefined) return await connectByKubeconfig(kubeconfig, systemClock);
+  return await connectInCluster({ host, port, folder: serviceAccount }, systemClock);
+}
+
+const result = readConfig(process.argv.slice(2), process.env);
+if ("help" in result) process.stdout.write(result.help);
+else if ("problems" in result) {
+  process.stderr.write(`${result.problems.join("\n")}\n`);
+  process.exitCode = usageError;
+} else {
+  const log = createLog({ level: result.config.logLevel, write: (line) => void process.stdout.write(line) });
+  try {
+    await run(result.config, log);
+  } catch (error) {
+    log.error("the operator cannot run", { error });
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,168 @@
+// Which objects are to be visited next. It holds keys, never events, so that any number of changes become one visit, and
+// gives each key to one worker at a time: what is added during a visit waits for its end. A failed key comes back later and
+// later, and a bucket spreads such retries when many fail at once; changes never wait for it.
+import { backoffOf } from "../kube/backoff.ts";
+import type { BackoffOptions } from "../kube/backoff.ts";
+import type { Clock } from "../kube/clock.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { TokenBucketOptions } from "./token-bucket.ts";
+
+export interface QueueOptions {
+  readonly clock: Clock;
+  readonly random?: () => number;
+  readonly backoff?: BackoffOptions;
+  /** For retries alone. */
+  readonly bucket?: TokenBucketOptions;
+  readonly metrics?: QueueMetrics;
+}
+
+/** Told in seconds. */
+export interface QueueMetrics {
+  added(): void;
+  retried(): void;
+  /** A worker took a key that had waited so long. */
+  taken(waited: number): void;
+  finished(worked: number): void;
+}
+
+interface Delayed {
+  readonly at: number;
+  readonly cancel: () => void;
+}
+
+const retries: BackoffOptions = { first: 1_000, longest: 300_000, jitter: 0.1 };
+const spread: TokenBucketOptions = { burst: 100, perSecond: 10 };
+
+export class Queue {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #backoff: BackoffOptions;
+  readonly #bucket: TokenBucket;
+  readonly #metrics: QueueMetrics | undefined;
+  /** Waiting for a worker, in order, with the time since when. */
+  readonly #waiting = new Map<string, number>();
+  /** With a worker, since when. */
+  readonly #visited = new Map<string, number>();
+  /** Added during their visit, with the time of it. */
+  readonly #again = new Map<string, number>();
+  readonly #delayed = new Map<string, Delayed>();
+  readonly #failures = new Map<string, number>();
+  /** Workers that wait for a key. */
+  readonly #idle: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor({ clock, random = Math.random, backoff = retries, bucket = spread, metrics }: QueueOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#backoff = backoff;
+    this.#bucket = new TokenBucket(bucket, clock);
+    this.#metrics = metrics;
+  }
+
+  /** Visit it as soon as possible. */
+  add(key: string): void {
+    if (this.#isClosed || this.#waiting.has(key) || this.#again.has(key)) return;
+    this.#metrics?.added();
+    const now = this.#clock.monotonic();
+    if (this.#visited.has(key)) this.#again.set(key, now);
+    else this.#offer(key, now);
+  }
+
+  /** Visit it in `ms` milliseconds, unless an earlier moment is set already. */
+  addAfter(key: string, ms: number): void {
+    if (ms <= 0) return this.add(key);
+    if (this.#isClosed) return;
+    const at = this.#clock.monotonic() + ms;
+    const set = this.#delayed.get(key);
+    if (set !== undefined && set.at <= at) return;
+    set?.cancel();
+    const cancel = this.#clock.schedule(() => {
+      this.#delayed.delete(key);
+      this.addAfter(key, at - this.#clock.monotonic());
+    }, ms);
+    this.#delayed.set(key, { at, cancel });
+  }
+
+  /**
+   * Visit it again after a failure, the later the more there were in a row.
+   * @param atLeast milliseconds
+   * @returns in how many milliseconds
+   */
+  retry(key: string, atLeast = 0): number {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    this.#metrics?.retried();
+    const wait = Math.max(atLeast, backoffOf(this.#backoff, failures, this.#random()), this.#bucket.take());
+    this.addAfter(key, wait);
+    return wait;
+  }
+
+  /** Its failures are over. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** How often in a row it has failed. */
+  failuresOf(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The next key to visit; undefined once the queue is closed. Whoever takes one says `done` at the end. */
+  async take(): Promise<string | undefined> {
+    while (!this.#isClosed) {
+      const [next] = this.#waiting;
+      if (next !== undefined) return this.#begin(...next);
+      // Whoever is woken looks again: all that is added until then is one visit.
+      await new Promise<void>((resolve) => void this.#idle.push(resolve));
+    }
+    return undefined;
+  }
+
+  done(key: string): void {
+    const since = this.#visited.get(key);
+    if (since === undefined) return;
+    this.#visited.delete(key);
+    this.#metrics?.finished((this.#clock.monotonic() - since) / 1000);
+    const again = this.#again.get(key);
+    if (again === undefined) return;
+    this.#again.delete(key);
+    if (!this.#isClosed) this.#offer(key, again);
+  }
+
+  /** Keys that wait for a worker; those with a set time do not count. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
+  /** Seconds that visits under way have taken so far: all together, and the longest. */
+  get unfinished(): { readonly total: number; readonly longest: number } {
+    const now = this.#clock.monotonic();
+    let [total, longest] = [0, 0];
+    for (const since of this.#visited.values()) {
+      total += (now - since) / 1000;
+      longest = Math.max(longest, (now - since) / 1000);
+    }
+    return { total, longest };
+  }
+
+  /** Gives out no more keys and forgets those that wait. Visits under way go on. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    for (const map of [this.#delayed, this.#waiting, this.#again, this.#failures]) map.clear();
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  #offer(key: string, since: number): void {
+    this.#waiting.set(key, since);
+    this.#idle.shift()?.();
+  }
+
+  #begin(key: string, since: number): string {
+    const now = this.#clock.monotonic();
+    this.#waiting.delete(key);
+    this.#visited.set(key, now);
+    this.#metrics?.taken((now - since) / 1000);
+    return key;
+  }
+}

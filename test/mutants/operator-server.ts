@@ -1,0 +1,123 @@
+// Mistakes in the controller of servers: what goes out when, who is taken to have it, what is written over what.
+import type { Mutant } from "./mutant.ts";
+
+const visits = ["test/operator/kes-server/visit.test.ts"];
+const propagation = ["test/operator/kes-server/propagation.test.ts"];
+const parts = ["test/operator/kes-server/server-parts.test.ts"];
+const folder = "operator/controllers/kes-server";
+
+export const operatorServer: readonly Mutant[] = [
+  {
+    name: "removals are published without waiting for what belongs to them",
+    file: `${folder}/publish-bundle.ts`,
+    find: "if (published === undefined || !takesAway(published.bundle, bundle)) return",
+    replace: "if (published === undefined || bundle !== undefined) return",
+    tests: visits,
+  },
+  {
+    name: "a bundle that does not fit is published nevertheless",
+    file: `${folder}/publish-bundle.ts`,
+    find: "if (storedBundle(encoded.text) === undefined) return",
+    replace: "if (encoded.text === undefined) return",
+    tests: visits,
+  },
+  {
+    name: "the mass-revocation brake is never asked",
+    file: `${folder}/publish-bundle.ts`,
+    find: "if (!server.spec.propagation.revocationBrake) return",
+    replace: "if (server.spec.propagation.revocationBrake) return",
+    tests: visits,
+  },
+  {
+    name: "a restarted operator ignores the bundle in force",
+    file: `${folder}/reconcile.ts`,
+    find: "if (found === undefined) return;",
+    replace: "if (found !== undefined) return;",
+    tests: visits,
+  },
+  {
+    name: "the children are brought before the policies are out",
+    file: `${folder}/reconcile.ts`,
+    find: "      await this.#publish(server, memory, compilation, { plan, decision, signal });\n      await this.#children.bring(server, plan, signal);",
+    replace:
+      "      await this.#children.bring(server, { ...plan, objects: plan.objects.toReversed() }, signal);\n      await this.#publish(server, memory, compilation, { plan, decision, signal });",
+    tests: visits,
+  },
+  {
+    name: "objects of others are deleted as unwanted children",
+    file: `${folder}/children.ts`,
+    find: "if (live === undefined || !isOwnedBy(live, server)) continue;",
+    replace: "if (live === undefined) continue;",
+    tests: visits,
+  },
+  {
+    name: "drift of a child is not noticed",
+    file: `${folder}/children.ts`,
+    find: "return carries(live, intent);",
+    replace: "return true;",
+    tests: visits,
+  },
+  {
+    name: "a paused server's children are written",
+    file: `${folder}/reconcile.ts`,
+    find: 'const isPaused = server.metadata.annotations?.[annotations.paused] === "true";',
+    replace: "const isPaused = false;",
+    tests: visits,
+  },
+  {
+    name: "a store that was reached counts as unused when nobody answers",
+    file: `${folder}/server-status.ts`,
+    find: 'storeState(answers) ?? before.state ?? "Unknown"',
+    replace: 'storeState(answers) ?? "Unknown"',
+    tests: visits,
+  },
+  {
+    name: "a pod that has failed closed counts as having the policies",
+    file: `${folder}/programmed.ts`,
+    find: " && !state.stale",
+    replace: "",
+    tests: propagation,
+  },
+  {
+    name: "what is not published yet counts as being in the former bundle",
+    file: `${folder}/programmed.ts`,
+    find: "if (!isOut) return this.#last + 1;",
+    replace: "",
+    tests: propagation,
+  },
+  {
+    name: "silence of a pod counts as failure",
+    file: `${folder}/programmed.ts`,
+    find: "if (behind.length === 0) {",
+    replace: "if (behind.length < 0) {",
+    tests: propagation,
+  },
+  {
+    name: "a prohibition more does not count as taking away",
+    file: `${folder}/gathering.ts`,
+    find: " || kept.deny.some((rule) => !deny.includes(rule))",
+    replace: "",
+    tests: propagation,
+  },
+  {
+    name: "a stream of changes holds a revocation back for ever",
+    file: `${folder}/gathering.ts`,
+    find: "Math.min(last + quiet, first + longest) - now",
+    replace: "last + quiet - now",
+    tests: propagation,
+  },
+  {
+    name: "the CA in force before is no longer published",
+    file: `${folder}/published-ca.ts`,
+    find: "const all = [...inUse, ...newest.slice(0, maxOld)];",
+    replace: "const all = [...inUse];",
+    tests: parts,
+  },
+  {
+    name: "all servers move to a new image at once",
+    file: `${folder}/image-rollout.ts`,
+    find: "return mayMove(server, all, fallback, now) ? fallback : current;",
+    replace: "return fallback;",
+    tests: parts,
+  },
+];

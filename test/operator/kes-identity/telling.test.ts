@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { KesIdentityStatus } from "../../../operator/api/generated.ts";
+import { changesWorthTelling } from "../../../operator/controllers/kes-identity/telling.ts";
+import { anIdentity, hashOf } from "./objects.ts";
+
+function told(before: KesIdentityStatus | undefined, after: KesIdentityStatus): readonly string[] {
+  const identity = anIdentity({}, before === undefined ? {} : { status: before });
+  return changesWorthTelling(identity, after, []).map(({ reason, message }) => `${reason}: ${message}`);
+}
+
+const [first, second] = [hashOf("a"), hashOf("b")];
+
+test("an identity that was found is told, unless its user wrote it", () => {
+  assert.deepEqual(told(undefined, { source: "Certificate", identity: first }), [`IdentityChanged: is ${first}`]);
+  assert.deepEqual(told(undefined, { source: "Hash", identity: first }), []);
+});
+
+test("a change is told whoever made it", () => {
+  for (const source of ["Certificate", "Hash"] as const) {
+    const found = told({ source, identity: first }, { source, identity: second });
+    assert.deepEqual(found, [`IdentityChanged: was ${first}, is ${second}`]);
+  }
+});
