@@ -10,6 +10,7 @@ import { decisionMeasures, listMeasures, policyMemoryMeasures, startMeasures } f
 import { machineLines, page, picture, table } from "./report.ts";
 import { auditMeasures, connectMeasures, memoryMeasures, requestMeasures } from "./request-cases.ts";
 import type { LoadSettings } from "./request-cases.ts";
+import { storeMeasures } from "./store-cases.ts";
 
 const cases: Readonly<Record<string, (settings: LoadSettings) => Promise<Measure[]> | Measure[]>> = {
   generate: (settings) => requestMeasures("generate", settings),
@@ -22,6 +23,7 @@ const cases: Readonly<Record<string, (settings: LoadSettings) => Promise<Measure
   "policy-memory": policyMemoryMeasures,
   list: listMeasures,
   decision: decisionMeasures,
+  store: storeMeasures,
 };
 
 const help = `Usage: npm run bench -- [options]

@@ -1,0 +1,112 @@
+// What a key store in the network costs: a create over a real Vault against the calls of Vault that it needs, and how often a
+// key is read that many ask for at once. Ours only.
+import { randomBytes } from "node:crypto";
+import { Agent, request } from "node:http";
+import { VaultFixture } from "../env/vault/vault-fixture.ts";
+import { vaultSection } from "../env/vault/vault-section.ts";
+import { apiClient } from "../support/api-client.ts";
+import { startKes } from "../support/kes-process.ts";
+import { VaultStandIn } from "../support/vault-stand-in.ts";
+import { spread } from "./measure.ts";
+import type { Measure } from "./measure.ts";
+import type { LoadSettings } from "./request-cases.ts";
+
+const createsPerRun = 200;
+const askers = 1000;
+const perConnection = 100;
+
+/** Each pair of a bare write and read of Vault and a create of ours runs side by side: what disturbs one disturbs both. */
+export async function storeMeasures({ runs }: LoadSettings): Promise<Measure[]> {
+  const results: { ours: number; bare: number }[] = [];
+  for (let run = 0; run < runs; run += 1) results.push(await createRun());
+  const reads: number[] = [];
+  for (let run = 0; run < runs; run += 1) reads.push(await readsForOneKey());
+  const figures = (pick: (result: { ours: number; bare: number }) => number) => ({ ours: results.map(pick) });
+  return [
+    { name: "create over Vault, p50", unit: "ms", target: "", runs: figures(({ ours }) => ours) },
+    { name: "its calls of Vault alone, p50", unit: "ms", target: "", runs: figures(({ bare }) => bare) },
+    { name: "create over Vault : its calls alone", unit: "×", target: "≤ 1.30", runs: figures((r) => r.ours / r.bare) },
+    { name: "reads for 1,000 requests of one uncached key", unit: "reads", target: "1", runs: { ours: reads } },
+  ];
+}
+
+async function createRun(): Promise<{ ours: number; bare: number }> {
+  await using fixture = await VaultFixture.start();
+  const config = await fixture.config();
+  await using kes = await startKes({ keystore: vaultSection(config), extra: "log: { audit: off }" });
+  await using client = apiClient("h2", kes.url, kes.admin, kes.server);
+  const agent = new Agent({ keepAlive: true });
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let at = -20; at < createsPerRun; at += 1) {
+    const own = await timed(() => client.ask(`/v1/key/create/ours-${at + 20}`, { method: "PUT" }).then(requireOk));
+    const calls = await timed(() => writeAndRead(fixture, `${config.prefix}/bare-${at + 20}`, agent));
+    // The first ones warm both up.
+    if (at < 0) continue;
+    ours.push(own);
+    bare.push(calls);
+  }
+  agent.destroy();
+  return { ours: spread(ours).median, bare: spread(bare).median };
+}
+
+/** What a create needs: an exclusive write, and the read that confirms it. */
+async function writeAndRead({ server }: VaultFixture, path: string, agent: Agent): Promise<void> {
+  const url = `${server.url}/v1/kv2/data/${path}`;
+  // As long as a stored key.
+  const value = randomBytes(150).toString("base64");
+  const body = JSON.stringify({ options: { cas: 0 }, data: { key: value } });
+  await vaultCall("PUT", url, { token: server.rootToken, body, agent });
+  const answer = await vaultCall("GET", `${url}?version=1`, { token: server.rootToken, body: "", agent });
+  if (!answer.includes(value)) throw new Error("Vault returned something else than was written");
+}
+
+interface VaultCall {
+  readonly token: string;
+  readonly body: string;
+  readonly agent: Agent;
+}
+
+function vaultCall(method: string, url: string, { token, body, agent }: VaultCall): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const headers = { "X-Vault-Token": token, "X-Vault-Request": "true", "Content-Length": Buffer.byteLength(body) };
+  const sent = request(url, { method, agent, headers }, (response) => {
+    let text = "";
+    response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    response.on("end", () => (response.statusCode === 200 ? resolve(text) : reject(new Error(text))));
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  return promise;
+}
+
+/** @returns how often the store was asked for a key that so many clients ask for at the same moment */
+export async function readsForOneKey(): Promise<number> {
+  await using vault = await VaultStandIn.start();
+  const section = `keystore: { vault: { endpoint: "${vault.url}", version: v2, approle: { id: i, secret: s } } }`;
+  await using kes = await startKes({ keystore: section, extra: "log: { audit: off }" });
+  const connections = Array.from({ length: askers / perConnection }, () =>
+    apiClient("h2", kes.url, kes.admin, kes.server),
+  );
+  const [first] = connections;
+  requireOk((await first?.ask("/v1/key/create/key", { method: "PUT" })) ?? { status: 0, text: "" });
+  await Promise.all(connections.map((client) => client.ask("/version")));
+  const before = vault.count("kv/data/key");
+  const asks = connections.flatMap((client) =>
+    Array.from({ length: perConnection }, () => client.ask("/v1/key/generate/key", { method: "PUT" })),
+  );
+  for (const answer of await Promise.all(asks)) requireOk(answer);
+  const reads = vault.count("kv/data/key") - before;
+  for (const client of connections) await client[Symbol.asyncDispose]();
+  return reads;
+}
+
+function requireOk({ status, text }: { readonly status: number; readonly text: string }): void {
+  if (status !== 200) throw new Error(`a request was answered with ${status} ${text}`);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
