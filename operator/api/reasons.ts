@@ -17,7 +17,7 @@ export const policyReasons = {
   BundleTooLarge: "make fewer identities per server, or shorter policies; servers keep the policies they have",
   RevocationHeld: "the server's update is held back: see the KesServer",
   PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
-  NoPods: "wait until a pod of the server is ready",
+  NoReadyReplicas: "wait until a pod of the server is ready",
   NoConflict: "nobody else claims the identities of the policy",
   IdentityAlreadyAssigned:
     "an identity of spec.identities has another policy by an earlier claim: remove one of the two claims",
@@ -57,7 +57,7 @@ export const identityReasons = {
   BundleTooLarge: "the server's policies have become too large: see the KesServer",
   RevocationHeld: "the server's update is held back: see the KesServer",
   PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
-  NoPods: "wait until a pod of the server is ready",
+  NoReadyReplicas: "wait until a pod of the server is ready",
   NoConflict: "nobody else claims the identity",
   IdentityAlreadyAssigned: "the identity has another policy by an earlier claim: remove one of the two claims",
   ReservedIdentity: "use another identity: this one is the server's admin or one of its proxies",
@@ -78,5 +78,5 @@ export const keyReasons = {
   CheckFailed: "check the key store: the message has the error that kept the key from being looked at",
   NotReported: "wait until a pod has looked at the key",
   PodsUnreachable: "let the operator connect to the pods' ops port: check the NetworkPolicies",
-  NoPods: "wait until a pod of the server is ready",
+  NoReadyReplicas: "wait until a pod of the server is ready",
 } as const;
