@@ -15,6 +15,8 @@ import { Metrics } from "./metrics.ts";
 import { releaseVersion } from "./release.ts";
 
 const usageError = 2;
+// Whoever reads the log may go away; the work goes on without.
+process.stdout.on("error", () => undefined);
 /** Where the kubelet mounts the pod's own; a test puts it elsewhere. */
 const serviceAccount = process.env["KES_OPERATOR_SERVICE_ACCOUNT"] ?? "/var/run/secrets/kubernetes.io/serviceaccount";
 

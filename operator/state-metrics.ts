@@ -18,49 +18,40 @@ interface WithConditions extends KubeObject {
 
 /** The families in the text format of Prometheus. */
 export function stateMetrics({ servers, policies, identities, keys }: StateSource): string {
-  const whole = [...servers.list(), ...policies.list(), ...keys.list()];
-  const lines = [
-    ...head("kes_operator_resource_condition", "Conditions of our objects; Ready alone of identities."),
-    ...whole.flatMap((object) => conditionLines(object, () => true)),
-    ...identities.list().flatMap((identity) => conditionLines(identity, ({ type }) => type === "Ready")),
-    ...head("kes_operator_bundle_revision_info", "The revision of each server's policy bundle."),
-    ...servers.list().flatMap(({ metadata, status }) => {
-      const revision = status?.bundle?.revision;
-      return revision === undefined
-        ? []
-        : [line("kes_operator_bundle_revision_info", { ...placeOf(metadata), revision }, 1)];
-    }),
-    ...head("kes_operator_identity_certificate_expiration_timestamp_seconds", "When a client's certificate expires."),
-    ...identities.list().flatMap(({ metadata, status }) => {
-      const at = Date.parse(status?.notAfter ?? "") / 1000;
-      const name = "kes_operator_identity_certificate_expiration_timestamp_seconds";
-      return Number.isNaN(at) ? [] : [line(name, placeOf(metadata), at)];
-    }),
-  ];
-  return `${lines.join("\n")}\n`;
+  const conditions = head("kes_operator_resource_condition", "Conditions of our objects; Ready alone of identities.");
+  for (const cache of [servers, policies, keys]) for (const object of cache.list()) addConditions(conditions, object);
+  const revisions = head("kes_operator_bundle_revision_info", "The revision of each server's policy bundle.");
+  for (const { metadata, status } of servers.list()) {
+    const revision = status?.bundle?.revision;
+    if (revision !== undefined) {
+      revisions.push(`kes_operator_bundle_revision_info{${placeOf(metadata)},revision="${revision}"} 1`);
+    }
+  }
+  const expiry = "kes_operator_identity_certificate_expiration_timestamp_seconds";
+  const expirations = head(expiry, "When a client's certificate expires.");
+  for (const identity of identities.list()) {
+    addConditions(conditions, identity, "Ready");
+    const { metadata, status } = identity;
+    if (status?.notAfter === undefined) continue;
+    const at = Date.parse(status.notAfter) / 1000;
+    if (!Number.isNaN(at)) expirations.push(`${expiry}{${placeOf(metadata)}} ${at}`);
+  }
+  return `${[...conditions, ...revisions, ...expirations].join("\n")}\n`;
 }
 
-function conditionLines(
-  { kind, metadata, status }: WithConditions,
-  isTold: (condition: Condition) => boolean,
-): string[] {
-  return (status?.conditions ?? [])
-    .filter(isTold)
-    .map(({ type, status }) =>
-      line("kes_operator_resource_condition", { kind, ...placeOf(metadata), type, status }, 1),
-    );
+// Names, types and statuses that the API server has accepted hold nothing that would have to be escaped.
+function addConditions(lines: string[], { kind, metadata, status }: WithConditions, only?: string): void {
+  for (const { type, status: value } of status?.conditions ?? []) {
+    if (only !== undefined && only !== type) continue;
+    const labels = `kind="${kind}",${placeOf(metadata)},type="${type}",status="${value}"`;
+    lines.push(`kes_operator_resource_condition{${labels}} 1`);
+  }
 }
 
-function placeOf({ namespace = "", name }: KubeObject["metadata"]): { namespace: string; name: string } {
-  return { namespace, name };
+function placeOf({ namespace = "", name }: KubeObject["metadata"]): string {
+  return `namespace="${namespace}",name="${name}"`;
 }
 
 function head(name: string, help: string): string[] {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`];
-}
-
-// Names, types and statuses that the API server has accepted hold nothing that would have to be escaped.
-function line(name: string, labels: Readonly<Record<string, string>>, value: number): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
-  return `${name}{${pairs.join(",")}} ${value}`;
 }
