@@ -20,23 +20,28 @@ interface WithConditions extends KubeObject {
 export function stateMetrics({ servers, policies, identities, keys }: StateSource): string {
   const conditions = head("kes_operator_resource_condition", "Conditions of our objects; Ready alone of identities.");
   for (const cache of [servers, policies, keys]) for (const object of cache.list()) addConditions(conditions, object);
-  const revisions = head("kes_operator_bundle_revision_info", "The revision of each server's policy bundle.");
+  for (const identity of identities.list()) addConditions(conditions, identity, "Ready");
+  return `${[...conditions, ...revisionsOf(servers), ...expirationsOf(identities)].join("\n")}\n`;
+}
+
+function revisionsOf(servers: Cache<KesServer>): readonly string[] {
+  const lines = head("kes_operator_bundle_revision_info", "The revision of each server's policy bundle.");
   for (const { metadata, status } of servers.list()) {
     const revision = status?.bundle?.revision;
-    if (revision !== undefined) {
-      revisions.push(`kes_operator_bundle_revision_info{${placeOf(metadata)},revision="${revision}"} 1`);
-    }
+    if (revision === undefined) continue;
+    lines.push(`kes_operator_bundle_revision_info{${placeOf(metadata)},revision="${revision}"} 1`);
   }
-  const expiry = "kes_operator_identity_certificate_expiration_timestamp_seconds";
-  const expirations = head(expiry, "When a client's certificate expires.");
-  for (const identity of identities.list()) {
-    addConditions(conditions, identity, "Ready");
-    const { metadata, status } = identity;
-    if (status?.notAfter === undefined) continue;
-    const at = Date.parse(status.notAfter) / 1000;
-    if (!Number.isNaN(at)) expirations.push(`${expiry}{${placeOf(metadata)}} ${at}`);
+  return lines;
+}
+
+function expirationsOf(identities: Cache<KesIdentity>): readonly string[] {
+  const name = "kes_operator_identity_certificate_expiration_timestamp_seconds";
+  const lines = head(name, "When a client's certificate expires.");
+  for (const { metadata, status } of identities.list()) {
+    const at = Date.parse(status?.notAfter ?? "") / 1000;
+    if (!Number.isNaN(at)) lines.push(`${name}{${placeOf(metadata)}} ${at}`);
   }
-  return `${[...conditions, ...revisions, ...expirations].join("\n")}\n`;
+  return lines;
 }
 
 // Names, types and statuses that the API server has accepted hold nothing that would have to be escaped.
