@@ -138,13 +138,13 @@ export class Informer<T extends KubeObject> implements OptionalCache<T>, AsyncDi
         return;
       case "missing":
         part.problem = event.error.message;
-        this.#missing(part, fields);
+        this.#missing(part, fields, event.error);
     }
   }
 
-  #missing(part: Part, fields: object): void {
+  #missing(part: Part, fields: object, error: Error): void {
     const { log, isOptional = false } = this.#options;
-    if (isOptional) log.debug("kind not installed", { ...fields });
+    if (isOptional) log.debug("kind not installed", { ...fields, error });
     else log.error("kind not installed", { ...fields, remedy: "apply the CRDs of this release" });
     this.#settle(part, { isListed: isOptional, isInstalled: false });
   }

@@ -195,7 +195,9 @@ export class Reflector<T extends KubeObject> {
     this.#version = undefined;
     const now = clock.monotonic();
     this.#missingSince ??= now;
-    if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) return await this.#wait(signal);
+    if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) {
+      return await this.#fail(error, signal);
+    }
     this.#isInstalled = false;
     for (const object of store.list(namespace === "" ? undefined : namespace)) store.remove(refOfObject(object), true);
     tell({ type: "missing", error });
