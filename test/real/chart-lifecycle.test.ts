@@ -85,7 +85,7 @@ const list = (plural: string): Promise<Json> => cluster.api.get(`/apis/${apiVers
 
 async function whatLasts(): Promise<Readonly<Record<string, unknown>>> {
   const lists = await Promise.all(kinds.map((plural) => list(plural)));
-  const all = lists.flatMap(({ kind, items }) => items.map((item: Json) => ({ kind, ...item })));
+  const all = lists.flatMap(({ items }) => itemsOf(items));
   return Object.fromEntries(
     all.map(({ kind, metadata, spec, status }) => {
       const { fingerprint } = status;
@@ -111,10 +111,18 @@ const helmOn = (...args: readonly string[]): Promise<string> => {
 
 const servingPods = async (): Promise<readonly string[]> => {
   const { items } = await cluster.api.get(`/api/v1/namespaces/${team}/pods`);
-  const isReady = (pod: Json): boolean =>
-    pod.status.conditions?.some(({ type, status }: Json) => type === "Ready" && status === "True");
-  return items.filter(isReady).map(({ metadata }: Json) => metadata.name);
+  return itemsOf(items)
+    .filter(isReady)
+    .map(({ metadata }) => metadata.name);
 };
+
+function isReady(pod: Json): boolean {
+  return itemsOf(pod.status.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+function itemsOf(list: Json): readonly Json[] {
+  return list;
+}
 
 test("an earlier release is installed and used", async () => {
   const notes = await helmOn("install", "kes-operator", earlier);
@@ -137,28 +145,30 @@ test("an upgrade brings new fields, moves the servers, and keeps every object an
   assert.deepEqual(await whatLasts(), lasting);
 });
 
-test("an editor may ask for access, and only an administrator give it", async () => {
-  const bind = (user: string): readonly string[] => [
-    "create",
-    "rolebinding",
+const bind = (user: string): readonly string[] => [
+  "create",
+  "rolebinding",
+  user,
+  `--clusterrole=${user}`,
+  `--user=${user}`,
+];
+
+const may = async (user: string, verb: string, plural: string): Promise<boolean> => {
+  const { stdout } = await tryKubectl(cluster, [
+    "auth",
+    "can-i",
+    verb,
+    `${plural}.kes-operator.io`,
+    "--as",
     user,
-    `--clusterrole=${user}`,
-    `--user=${user}`,
-  ];
+    "-n",
+    team,
+  ]);
+  return stdout.trim() === "yes";
+};
+
+test("an editor may ask for access, and only an administrator give it", async () => {
   for (const user of ["view", "edit", "admin"]) await kubectl(cluster, [...bind(user), "-n", team]);
-  const may = async (user: string, verb: string, plural: string): Promise<boolean> => {
-    const { stdout } = await tryKubectl(cluster, [
-      "auth",
-      "can-i",
-      verb,
-      `${plural}.kes-operator.io`,
-      "--as",
-      user,
-      "-n",
-      team,
-    ]);
-    return stdout.trim() === "yes";
-  };
   const deadline = Date.now() + 20_000;
   while (!(await may("admin", "create", "kesservers"))) assert.ok(Date.now() < deadline, "roles are not aggregated");
   for (const plural of kinds) {
@@ -192,20 +202,23 @@ test("installed again, it takes up what it finds", async () => {
   assert.deepEqual(await whatLasts(), lasting);
 });
 
+const observed = async (): Promise<boolean> => {
+  const [{ metadata, status }] = (await list("kespolicies")).items;
+  return status.observedGeneration === metadata.generation;
+};
+
 test("for named namespaces it works with the rights it has there alone", async () => {
   await helmOn("upgrade", "kes-operator", chart, "--set", `watchNamespaces={${team}}`);
   const roles = await cluster.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles");
   assert.deepEqual(
-    roles.items.map(({ metadata }: Json) => metadata.name).filter((name: string) => name.startsWith("kes-operator")),
+    itemsOf(roles.items)
+      .map(({ metadata }): string => metadata.name)
+      .filter((name) => name.startsWith("kes-operator")),
     [],
   );
   await cluster.api.merge(`/apis/${apiVersion}/namespaces/${team}/kespolicies/minio`, {
     spec: { deny: ["/v1/key/decrypt/minio-secret"] },
   });
-  const observed = async (): Promise<boolean> => {
-    const [{ metadata, status }] = (await list("kespolicies")).items;
-    return status.observedGeneration === metadata.generation;
-  };
   const deadline = Date.now() + 30_000;
   while (!(await observed())) {
     assert.ok(Date.now() < deadline, "the edit is not seen");

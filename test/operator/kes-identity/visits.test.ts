@@ -148,7 +148,10 @@ const troubles = [
     said: { conflicted: { status: "True", reason: "IdentityAlreadyAssigned", message: "taken" } },
     is: "False IdentityAlreadyAssigned: taken",
   },
-  { said: { programmed: { status: "Unknown", reason: "NoReadyReplicas", message: "no pod" } }, is: "Unknown NoReadyReplicas: no pod" },
+  {
+    said: { programmed: { status: "Unknown", reason: "NoReadyReplicas", message: "no pod" } },
+    is: "Unknown NoReadyReplicas: no pod",
+  },
   { said: { programmed: { status: "False", reason: "Propagating", message: "1/3" } }, is: "False Propagating: 1/3" },
   {
     said: { accepted: { status: "True", reason: "NoPolicy", message: "it may do nothing" } },
