@@ -143,8 +143,8 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "a server that has only just started costs all objects",
     file: "operator/kube/reflector.ts",
-    find: "if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) return await this.#wait(signal);",
-    replace: "",
+    find: "if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) {",
+    replace: "if (now < 0) {",
     tests: [informer],
     only: "only just started",
   },

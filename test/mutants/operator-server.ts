@@ -53,8 +53,8 @@ export const operatorServer: readonly Mutant[] = [
   {
     name: "drift of a child is not noticed",
     file: `${folder}/children.ts`,
-    find: "return carries(live, intent);",
-    replace: "return true;",
+    find: "return hashOf(live) === hash && carries(live, intent);",
+    replace: "return hashOf(live) === hash;",
     tests: visits,
   },
   {
