@@ -148,7 +148,7 @@ describe("logins by other means", () => {
 
   it("token file: an empty file, a missing one and a token that is not valid are told apart", async () => {
     const cases = [
-      { file: fixture.file(""), message: /token\.file .* holds no token/ },
+      { file: fixture.file(""), message: /token\.file .* holds no credential/ },
       { file: "/does/not/exist", message: /token\.file .* cannot be read: ENOENT/ },
       { file: fixture.file("hvs.canary"), message: /logging in by token file failed .*403.*put a token that is valid/ },
     ];
