@@ -257,3 +257,21 @@ test("examples for Artifact Hub and those of the notes are accepted", async () =
     assert.equal(created.trim().split("\n").length, 3);
   }
 });
+
+test("the page on installing names values and commands that there are", async () => {
+  const page = readFileSync(join(root, "docs/install.md"), "utf8");
+  const blocks = (language: string): readonly string[] =>
+    [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "gm"))].map(([, text = ""]) => text);
+  const values = blocks("yaml");
+  assert.ok(values.length >= 6);
+  for (const stdin of values) await helm(["template", "kes", chart, "--values", "-"], { stdin });
+  const commands = blocks("sh").flatMap((text) =>
+    text.split("\n").filter((line) => /^helm (install|upgrade) /.test(line)),
+  );
+  assert.ok(commands.length >= 4);
+  for (const command of commands) {
+    const [, , ...args] = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+    const here = args.map((arg) => (arg.startsWith("charts/") ? join(root, arg) : arg));
+    await helm(["template", ...here.filter((arg) => arg !== "--create-namespace")]);
+  }
+});
