@@ -16,6 +16,8 @@ export interface OperatorOptions {
   readonly port?: number;
   /** More flags; the last one of a name counts. */
   readonly flags?: readonly string[];
+  /** The file that Node runs. Default: the sources. */
+  readonly program?: string;
 }
 
 export interface LogLine {
@@ -47,7 +49,7 @@ export async function startOperator(
 export async function prepareOperator(
   cluster: Kubernetes,
   chart: InstalledChart,
-  { port = cluster.port, flags = [] }: OperatorOptions = {},
+  { port = cluster.port, flags = [], program = main }: OperatorOptions = {},
 ): Promise<OperatorProcess> {
   const folder = mkdtempSync(join(cluster.folder, "operator-"));
   await writeAccount(join(folder, "account"), cluster, chart);
@@ -55,7 +57,7 @@ export async function prepareOperator(
   const own = ["--server-image=kes:test", `--ops-address=127.0.0.1:${opsPort}`, "--log-level=debug"];
   const ops = `http://127.0.0.1:${opsPort}`;
   const component = new Component({
-    command: [process.execPath, main, ...chart.args, ...own, ...flags],
+    command: [process.execPath, program, ...chart.args, ...own, ...flags],
     logFile: join(folder, "operator.log"),
     env: {
       KUBERNETES_SERVICE_HOST: "127.0.0.1",

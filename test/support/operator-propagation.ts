@@ -61,10 +61,13 @@ export async function timeUntil(
   return performance.now() - began;
 }
 
-/** Asks until the answer is `status`. @param call `GET /v1/api`; a PUT has an empty object as its body */
+/** Asks until the answer is `status`; no answer at all counts as another one. @param call `GET /v1/api`; a PUT has an empty object as its body */
 export async function untilAnswers(client: PodClient, call: string, status: number): Promise<void> {
   const [method, path = ""] = call.split(" ");
-  const ask = (): Promise<number> => (method === "PUT" ? client.status("PUT", path, {}) : client.status("GET", path));
+  const ask = async (): Promise<number | string> => {
+    const asked = method === "PUT" ? client.status("PUT", path, {}) : client.status("GET", path);
+    return await asked.catch(String);
+  };
   const deadline = Date.now() + patience;
   for (;;) {
     const answered = await ask();

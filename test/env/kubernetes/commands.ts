@@ -51,7 +51,9 @@ export function apiServerCommand(layout: Layout, more: readonly string[]): reado
     "service-cluster-ip-range": "10.96.0.0/16",
     "allow-privileged": true,
   });
-  return [obtainKubernetes("kube-apiserver"), ...known, ...more];
+  // A list that is given twice would have the members of both.
+  const isReplaced = (flag: string): boolean => more.some((other) => other.startsWith(`${flag.split("=")[0]}=`));
+  return [obtainKubernetes("kube-apiserver"), ...known.filter((flag) => !isReplaced(flag)), ...more];
 }
 
 // Nodes are pretended and send no heartbeats: what watches over nodes would taint them. Storage and clouds have no meaning.
