@@ -10,12 +10,13 @@ import { defineCommand } from "./command.ts";
 import { addConnectOptions, systemText, withClient, type ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
 import { explainLegacy } from "./legacy-routes.ts";
+import { presetCommand } from "./policy-preset.ts";
 import { colorOption, explain, printNames, type ShowOptions } from "./show.ts";
 import { dateText, Terminal } from "./terminal.ts";
 
 export function policyCommand(environment: Environment): Command {
   const group = defineCommand("policy", "Look at policies.", environment);
-  for (const define of [info, list, show]) group.addCommand(define(environment));
+  for (const define of [info, list, show, presetCommand]) group.addCommand(define(environment));
   for (const define of [create, assign, remove]) group.addCommand(define(environment), { hidden: true });
   return group;
 }

@@ -27,13 +27,40 @@ const presets: Readonly<Record<Preset, readonly PresetRule[]>> = {
   ],
 };
 
-export function presetRules(preset: Preset): readonly PresetRule[] {
-  return presets[preset];
+/** Every preset there is. */
+export const presetNames = Object.keys(presets).filter(isPreset);
+
+/** The preset of that name, whatever the case of its letters; undefined: there is none. */
+export function presetOf(name: string): Preset | undefined {
+  return presetNames.find((preset) => preset.toLowerCase() === name.toLowerCase());
+}
+
+function isPreset(name: string): name is Preset {
+  return Object.hasOwn(presets, name);
+}
+
+/** @param month `YYYY-MM` of the client's release: without what later ones ask for. Absent: every rule. */
+export function presetRules(preset: Preset, month = "9999-12"): readonly PresetRule[] {
+  return presets[preset].filter(({ since = month }) => since <= month);
+}
+
+/** The months, oldest first, in whose releases the client began to ask for more. */
+export function presetMonths(preset: Preset): readonly string[] {
+  return [...new Set(presets[preset].flatMap(({ since }) => since ?? []))].toSorted();
 }
 
 /** @param keyPrefix beginning of the key names; empty: every key. @returns undefined: it cannot be the beginning of a name */
 export function presetPatterns(preset: Preset, keyPrefix: string): readonly string[] | undefined {
-  // A wildcard in here would allow other keys than the text says.
-  if (!/^(?:[0-9A-Za-z_][0-9A-Za-z_-]{0,79})?$/.test(keyPrefix)) return undefined;
-  return presets[preset].map(({ pattern }) => pattern.replace("<prefix>", keyPrefix));
+  if (!isKeyPrefix(keyPrefix)) return undefined;
+  return presets[preset].map((rule) => withPrefix(rule, keyPrefix).pattern);
+}
+
+/** A wildcard in a prefix would allow other keys than the text says. */
+export function isKeyPrefix(text: string): boolean {
+  return /^(?:[0-9A-Za-z_][0-9A-Za-z_-]{0,79})?$/.test(text);
+}
+
+/** The rule for keys whose names begin so. */
+export function withPrefix(rule: PresetRule, keyPrefix: string): PresetRule {
+  return { ...rule, pattern: rule.pattern.replace("<prefix>", keyPrefix) };
 }
