@@ -32,6 +32,7 @@ const optionalKinds: ReadonlySet<Resource> = new Set([certificates, issuers, ser
 /** What is common to informers of all kinds. */
 interface Kept extends AsyncDisposable {
   start(): void;
+  readonly isOptional: boolean;
   readonly ready: Promise<void>;
   readonly problem: string | undefined;
 }
@@ -49,6 +50,7 @@ export class Caches implements AsyncDisposable {
   readonly #options: CachesOptions;
   readonly #informers: Kept[] = [];
   readonly #children = new Map<string, Informer<KubeObject>>();
+  #isDisposed = false;
 
   constructor(options: CachesOptions) {
     this.#options = options;
@@ -74,9 +76,14 @@ export class Caches implements AsyncDisposable {
     }
   }
 
-  /** Begins to list and watch everything. */
+  /**
+   * Begins to list and watch everything. What may be missing is looked at when the rest is there: an API server that is just
+   * starting refuses everything for a moment, and must not be believed that cert-manager was uninstalled.
+   */
   start(): void {
-    for (const informer of this.#informers) informer.start();
+    const needed = this.#informers.filter(({ isOptional }) => !isOptional);
+    for (const informer of needed) informer.start();
+    void this.#startOptional(Promise.all(needed.map(({ ready }) => ready)));
   }
 
   /** Resolves when all caches are synced. */
@@ -101,7 +108,14 @@ export class Caches implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await Promise.all(this.#informers.map((informer) => informer[Symbol.asyncDispose]()));
+  }
+
+  async #startOptional(rest: Promise<unknown>): Promise<void> {
+    await rest;
+    if (this.#isDisposed) return;
+    for (const informer of this.#informers) if (informer.isOptional) informer.start();
   }
 
   #keep<T extends KubeObject>(

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The composition root: turns `process` into settings, a connection, a log and a signal, and runs the manager. Nothing else
 // in the operator touches `process`.
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { readConfig } from "./config.ts";
@@ -24,6 +24,9 @@ const usageError = 2;
 process.stdout.on("error", () => undefined);
 /** Where the kubelet mounts the pod's own; a test puts it elsewhere. */
 const serviceAccount = process.env["KES_OPERATOR_SERVICE_ACCOUNT"] ?? "/var/run/secrets/kubernetes.io/serviceaccount";
+// The kubelet starts a container of a pod only when the one before has ended. A name alone may be another's by now.
+const podUid = process.env["KES_OPERATOR_POD_UID"];
+const place = podUid === undefined ? `${hostname()}_` : `${hostname()}_${podUid}_`;
 
 async function run(config: Config, log: Log): Promise<void> {
   const stop = new AbortController();
@@ -40,9 +43,14 @@ async function run(config: Config, log: Log): Promise<void> {
       startedAt,
     }),
   });
-  const identity = `${hostname()}_${randomUUID()}`;
+  const identity = `${place}${randomBytes(8).toString("hex")}`;
+  const predecessors = podUid === undefined ? undefined : place;
   const connection = await connect(config);
-  await runManager({ config, connection, log, metrics, identity, version, die: () => process.exit(1) }, stop.signal);
+  await runManager({ config, connection, log, metrics, identity, predecessors, version, die }, stop.signal);
+}
+
+function die(): never {
+  process.exit(1);
 }
 
 async function connect({ kubeconfig }: Config): Promise<Connection> {

@@ -29,6 +29,8 @@ export interface ManagerOptions {
   readonly metrics: Metrics;
   /** Unique to this process: names it in the lease and in events. */
   readonly identity: string;
+  /** How the identities of earlier processes of the same pod begin; absent: not known. */
+  readonly predecessors?: string | undefined;
   readonly version: string;
   /** Ends the process at once. */
   readonly die: () => never;
@@ -95,12 +97,13 @@ async function lead(lease: Lease | undefined, options: ManagerOptions, signal: A
 }
 
 function leaseOf(options: ManagerOptions, namespace: string, stack: AsyncDisposableStack): Lease {
-  const { connection, version, metrics, config, identity, log } = options;
+  const { connection, version, metrics, config, identity, predecessors, log } = options;
   // Its own connection, and no fence: a renewal waits behind nothing.
   const userAgent = `kes-operator/${version}`;
   const onCall = (call: CallSeen): void => metrics.called(call);
   const api = stack.use(new Client({ connection, userAgent, sockets: 2, patience: leasePatience, onCall }));
-  return new Lease({ api, ref: { namespace, name: leaseName(config) }, identity, clock: systemClock, log });
+  const ref = { namespace, name: leaseName(config) };
+  return new Lease({ api, ref, identity, predecessors, clock: systemClock, log });
 }
 
 function clientOf(options: ManagerOptions, lease: Lease | undefined): Client {

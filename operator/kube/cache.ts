@@ -21,7 +21,7 @@ export interface Change<T extends KubeObject> {
 
 /** A cache of a kind that a cluster may do without (cert-manager's, ServiceMonitors) and may get or lose at any time. */
 export interface OptionalCache<T extends KubeObject> extends Cache<T> {
-  /** Whether the API server serves the kind; looked at once a minute while it does not. False: the cache is empty. */
+  /** Whether the API server serves the kind; looked at every few seconds while it does not. False: the cache is empty. */
   readonly installed: boolean;
   /** Called when `installed` has changed. Returns how to stop it. */
   onInstalled(listener: (installed: boolean) => void): () => void;

@@ -59,6 +59,10 @@ export class Informer<T extends KubeObject> implements OptionalCache<T>, AsyncDi
     this.#running = Promise.all(this.#parts.map((part) => this.#reflectorFor(part).run(this.#stop.signal)));
   }
 
+  get isOptional(): boolean {
+    return this.#options.isOptional ?? false;
+  }
+
   get synced(): boolean {
     return this.#store.synced;
   }

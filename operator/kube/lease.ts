@@ -26,6 +26,8 @@ export interface LeaseOptions {
   readonly ref: ObjectRef;
   /** Unique to this process. */
   readonly identity: string;
+  /** How the identities of earlier processes in the same place begin: they have ended, so nobody waits for them. */
+  readonly predecessors?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly timing?: LeaseTiming;
@@ -202,9 +204,14 @@ export class Lease {
       return true;
     }
     const valid = (leaseDurationSeconds ?? this.#timing.lease / 1000) * 1000;
-    if (holder !== "" && clock.monotonic() - this.#seenAt < valid) return false;
+    if (!this.#isFree(holder) && clock.monotonic() - this.#seenAt < valid) return false;
     await this.#write(found, { acquireTime: now, leaseTransitions: leaseTransitions + 1 }, signal);
     return true;
+  }
+
+  #isFree(holder: string): boolean {
+    const { predecessors } = this.#options;
+    return holder === "" || (predecessors !== undefined && holder.startsWith(predecessors));
   }
 
   #see(found: LeaseObject): void {

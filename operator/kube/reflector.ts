@@ -1,7 +1,7 @@
 // One kind in one namespace (or in all), followed into a store: a paged list, then watches that go on from where the last
 // one ended. It never gives up. Only a history that the server has forgotten (410) makes it list again, and the list is
 // compared with the store, so nobody hears of a change twice; silence, resets and a server that is away cost a wait and
-// another watch from the same place. A kind that is not installed is looked for once a minute.
+// another watch from the same place. A kind that is not installed is looked for every few seconds.
 import type { KubeApi, ListPage, WatchEvent } from "./api.ts";
 import { backoffOf } from "./backoff.ts";
 import type { BackoffOptions } from "./backoff.ts";
@@ -32,10 +32,14 @@ export interface ReflectorOptions<T extends KubeObject> {
 }
 
 export interface ReflectorTiming extends BackoffOptions {
-  /** Milliseconds: a watch that lived so long was no failure. */
+  /** Milliseconds: the longest wait, jitter aside, while nobody answers. Asking costs next to nothing then. */
+  readonly unanswered: number;
+  /** A watch that lived so long was no failure. */
   readonly healthy: number;
-  /** Between looks for a kind that is not installed; and how long one must be missing to count as uninstalled. */
+  /** How long a kind that was there must be missing to count as uninstalled. */
   readonly missing: number;
+  /** The longest wait between looks for a kind that is not installed. */
+  readonly look: number;
 }
 
 /** What happens to it, for the log and whoever waits. */
@@ -53,7 +57,15 @@ export type ReflectorEvent =
   /** The API server does not serve the kind. */
   | { readonly type: "missing"; readonly error: ApiError };
 
-const defaults: ReflectorTiming = { first: 800, longest: 15_000, jitter: 1, healthy: 10_000, missing: 60_000 };
+const defaults: ReflectorTiming = {
+  first: 800,
+  longest: 15_000,
+  jitter: 1,
+  unanswered: 2_000,
+  healthy: 10_000,
+  missing: 60_000,
+  look: 5_000,
+};
 const pageSize = 500;
 /** Seconds that a watch may last: at least, and how much more at random, so that not all end together. */
 const watchSeconds = { least: 300, more: 300 };
@@ -66,6 +78,8 @@ export class Reflector<T extends KubeObject> {
   /** Where the next watch goes on; undefined: list first. */
   #version: string | undefined;
   #failures = 0;
+  /** Of the last failure: `answered`, `unanswered` or `missing`; and how many of its kind there were in a row. */
+  #streak = { kind: "", length: 0 };
   #isInstalled: boolean | undefined;
   #missingSince: number | undefined;
   #expiredAt = -Infinity;
@@ -141,7 +155,7 @@ export class Reflector<T extends KubeObject> {
     } finally {
       if (clock.monotonic() - started >= this.#timing.healthy) this.#works();
     }
-    if (clock.monotonic() - started < 1_000) await this.#wait(signal);
+    if (clock.monotonic() - started < 1_000) await this.#wait("answered", signal);
   }
 
   #take({ type, object }: WatchEvent<T>): void {
@@ -159,6 +173,7 @@ export class Reflector<T extends KubeObject> {
   #works(): void {
     if (this.#failures > 0) this.#options.tell({ type: "recovered" });
     this.#failures = 0;
+    this.#streak = { kind: "", length: 0 };
     this.#missingSince = undefined;
   }
 
@@ -170,13 +185,14 @@ export class Reflector<T extends KubeObject> {
     // A quiet watch was no failure, and the next one shows whether the server is there.
     if (error.cause instanceof SilenceError) return this.#options.tell({ type: "silent" });
     const isAnswered = error.status !== undefined && error.status !== 429;
-    if (isAnswered && this.#failures + 1 >= mistrustAfter) this.#version = undefined;
+    if (isAnswered && this.#lengthOf("answered") + 1 >= mistrustAfter) this.#version = undefined;
     await this.#fail(error, signal, error.retryAfter);
   }
 
   async #fail(error: unknown, signal: AbortSignal, atLeast = 0): Promise<void> {
     this.#options.tell({ type: "failed", error, isFirst: this.#failures === 0 });
-    await this.#wait(signal, atLeast);
+    const isAnswered = error instanceof ApiError && error.status !== undefined;
+    await this.#wait(isAnswered ? "answered" : "unanswered", signal, atLeast);
   }
 
   /** The first loss lists again at once; a server that forgets all the time gets its rest. */
@@ -186,7 +202,7 @@ export class Reflector<T extends KubeObject> {
     this.#expiredAt = now;
     this.#version = undefined;
     this.#options.tell({ type: "expired" });
-    if (isRepeated) await this.#wait(signal);
+    if (isRepeated) await this.#wait("answered", signal);
   }
 
   /** A 404 of a kind that was there may be a server that has only just started, so it must last before objects go. */
@@ -198,16 +214,25 @@ export class Reflector<T extends KubeObject> {
     if (this.#isInstalled === true && now - this.#missingSince < this.#timing.missing) {
       return await this.#fail(error, signal);
     }
+    const isNews = this.#isInstalled !== false;
     this.#isInstalled = false;
     for (const object of store.list(namespace === "" ? undefined : namespace)) store.remove(refOfObject(object), true);
-    tell({ type: "missing", error });
-    await pause(clock, this.#timing.missing, signal);
+    if (isNews) tell({ type: "missing", error });
+    await this.#wait("missing", signal);
   }
 
-  async #wait(signal: AbortSignal, atLeast = 0): Promise<void> {
+  /** Longer each time for failures of one kind: a server that answers again, if only to refuse, is soon asked again. */
+  async #wait(kind: "answered" | "unanswered" | "missing", signal: AbortSignal, atLeast = 0): Promise<void> {
     this.#failures += 1;
+    this.#streak = { kind, length: this.#lengthOf(kind) + 1 };
     const { clock, random } = this.#options;
-    await pause(clock, atLeast + backoffOf(this.#timing, this.#failures, random()), signal);
+    const { longest, unanswered, look } = this.#timing;
+    const timing = { ...this.#timing, longest: { answered: longest, unanswered, missing: look }[kind] };
+    await pause(clock, atLeast + backoffOf(timing, this.#streak.length, random()), signal);
+  }
+
+  #lengthOf(kind: string): number {
+    return this.#streak.kind === kind ? this.#streak.length : 0;
   }
 }
 

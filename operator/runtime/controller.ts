@@ -47,6 +47,8 @@ export interface RunOptions {
 
 /** Milliseconds until a visit is tried again that failed because a namespace is going away. */
 const namespaceGone = 300_000;
+/** At most, while the API server does not answer: what it was asked for may be the first thing to do when it is back. */
+const unanswered = 10_000;
 
 /** Runs a controller until it is stopped. */
 export class ControllerRun {
@@ -119,7 +121,8 @@ export class ControllerRun {
       this.#queue.addAfter(key, namespaceGone);
       return this.#log.info("namespace is being deleted", fields);
     }
-    const wait = this.#queue.retry(key, error instanceof ApiError ? error.retryAfter : undefined);
+    const { retryAfter, status } = error instanceof ApiError ? error : { retryAfter: undefined, status: 0 };
+    const wait = this.#queue.retry(key, retryAfter, status === undefined ? unanswered : undefined);
     // A conflict is the usual way of hearing that somebody was faster.
     const level = error instanceof ApiError && error.isConflict ? "info" : "error";
     this.#log[level]("visit failed", { ...fields, failures: this.#queue.failuresOf(key), retryInMs: Math.round(wait) });

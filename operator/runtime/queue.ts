@@ -85,14 +85,15 @@ export class Queue {
 
   /**
    * Visit it again after a failure, the later the more there were in a row.
-   * @param atLeast milliseconds
+   * @param atLeast milliseconds @param atMost milliseconds, unless the bucket is empty
    * @returns in how many milliseconds
    */
-  retry(key: string, atLeast = 0): number {
+  retry(key: string, atLeast = 0, atMost = Infinity): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.#metrics?.retried();
-    const wait = Math.max(atLeast, backoffOf(this.#backoff, failures, this.#random()), this.#bucket.take());
+    const backoff = Math.min(atMost, backoffOf(this.#backoff, failures, this.#random()));
+    const wait = Math.max(atLeast, backoff, this.#bucket.take());
     this.addAfter(key, wait);
     return wait;
   }

@@ -119,7 +119,7 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "a storm of 410 is answered with a storm of lists",
     file: "operator/kube/reflector.ts",
-    find: "if (isRepeated) await this.#wait(signal);",
+    find: 'if (isRepeated) await this.#wait("answered", signal);',
     replace: "",
     tests: [informer],
     only: "storm",
@@ -127,8 +127,8 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "every failure of a watch leads to a list",
     file: "operator/kube/reflector.ts",
-    find: "    await this.#wait(signal, atLeast);\n  }\n\n  /** The first loss",
-    replace: "    this.#version = undefined;\n    await this.#wait(signal, atLeast);\n  }\n\n  /** The first loss",
+    find: "    await this.#wait(isAnswered",
+    replace: "    this.#version = undefined;\n    await this.#wait(isAnswered",
     tests: [informer],
     only: "goes on from where it was",
   },
@@ -159,7 +159,7 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "the times in a lease are believed",
     file: "operator/kube/lease.ts",
-    find: 'if (holder !== "" && clock.monotonic() - this.#seenAt < valid) return false;',
+    find: "if (!this.#isFree(holder) && clock.monotonic() - this.#seenAt < valid) return false;",
     replace: 'if (holder !== "" && clock.wall() - Date.parse(found.spec?.renewTime ?? "") < valid) return false;',
     tests: [lease],
     only: "whatever the times",

@@ -278,7 +278,7 @@ describe("an informer", () => {
 
   test("finds a kind when it is installed, and empties itself when it is removed", async () => {
     const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    const timing = { first: 100, longest: 500, jitter: 1, healthy: 5_000, missing: 500 };
+    const timing = { first: 100, longest: 500, jitter: 1, unanswered: 500, healthy: 5_000, missing: 500, look: 500 };
     await using informer = new Informer({
       api: client,
       resource: widgets,

@@ -1,6 +1,7 @@
 // The operator as a process of its own, connected as a pod is: address and port of the API server in the environment, and a
-// folder with its ServiceAccount's token. It has the rights and the arguments of the installed chart and nothing else. Tests
+// folder with its ServiceAccount's token; started again, it is another container of the same pod. It has the rights and the arguments of the installed chart and nothing else. Tests
 // end it with SIGKILL, stop and continue it, start it again, and read what it logged and measured.
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,6 +64,7 @@ export async function prepareOperator(
       KUBERNETES_SERVICE_HOST: "127.0.0.1",
       KUBERNETES_SERVICE_PORT: String(port),
       KES_OPERATOR_SERVICE_ACCOUNT: join(folder, "account"),
+      KES_OPERATOR_POD_UID: randomUUID(),
     },
     isReady: async () => (await fetch(`${ops}/livez`)).ok,
   });

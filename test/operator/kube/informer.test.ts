@@ -12,7 +12,7 @@ import { until } from "../until.ts";
 import { KubeStandIn, fail } from "./kube-stand-in.ts";
 
 const configMaps: Resource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
-const hurried = { first: 10, longest: 100, jitter: 1, healthy: 150, missing: 100 };
+const hurried = { first: 10, longest: 100, jitter: 1, unanswered: 50, healthy: 150, missing: 100, look: 100 };
 
 interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -246,6 +246,28 @@ describe("an informer", () => {
         .filter(({ level }) => level !== "debug")
         .map(({ level, message }) => `${level} ${message}`);
       assert.deepEqual(lines, ["warn watch failed", "info watch works again"]);
+    });
+
+    test("however long it was away, it is found soon", async () => {
+      await following({ timing: { ...hurried, longest: 60_000, unanswered: 40 } });
+      await api.stop();
+      await sleep(1_000);
+      const back = performance.now();
+      await api.resume();
+      await until("the watch", () => api.watching === 1);
+      assert.ok(performance.now() - back < 500);
+    });
+
+    test("what it refuses while it starts does not count as more of the same", async () => {
+      await following({ timing: { ...hurried, longest: 60_000 } });
+      await api.stop();
+      await sleep(1_000);
+      let refused = 0;
+      api.script = (_, response) => ((refused += 1) <= 2 ? fail(response, 503, "not yet") : undefined);
+      const back = performance.now();
+      await api.resume();
+      await until("the watch", () => api.watching === 1);
+      assert.ok(refused > 2 && performance.now() - back < 500);
     });
 
     test("from the first moment on, it waits for it", async () => {

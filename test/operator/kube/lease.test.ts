@@ -50,12 +50,12 @@ describe("a lease", () => {
   let stop: AbortController;
   let held: Lease[];
 
-  async function holder(identity: string, clock: Clock = systemClock): Promise<Lease> {
+  async function holder(identity: string, clock: Clock = systemClock, predecessors?: string): Promise<Lease> {
     const patience = { call: 200, silence: 1_000 };
     const client = new Client({ connection: await api.connection(), userAgent: "tests", patience });
     clients.push(client);
     const ref = { namespace: "operators", name: "kes-operator" };
-    const lease = new Lease({ api: client, ref, identity, clock, log: keptLog(), timing });
+    const lease = new Lease({ api: client, ref, identity, predecessors, clock, log: keptLog(), timing });
     held.push(lease);
     return lease;
   }
@@ -113,6 +113,21 @@ describe("a lease", () => {
       const waited = performance.now() - began;
       assert.ok(waited >= 750 && waited < 1_500, `it took over after ${waited} ms`);
       assert.equal(spec().leaseTransitions, 4);
+      await one.release();
+    }
+  });
+
+  test("is taken over at once from a process that has ended in the same place, and from no other", async () => {
+    for (const [left, isOver] of [
+      ["pod-1_uid-1_a", true],
+      ["pod-1_uid-2_a", false],
+    ] as const) {
+      const lost = { holderIdentity: left, leaseDurationSeconds: 0.75, leaseTransitions: 0 };
+      api.put(leases, { metadata: { name: "kes-operator", namespace: "operators" }, spec: lost });
+      const one = await holder("pod-1_uid-1_b", systemClock, "pod-1_uid-1_");
+      const began = performance.now();
+      assert.equal(await one.acquire(stop.signal), true);
+      assert.equal(performance.now() - began < 500, isOver);
       await one.release();
     }
   });

@@ -146,6 +146,17 @@ describe("a controller", () => {
     assert.equal(visits.length, 2);
   });
 
+  test("comes back every few seconds while the API server does not answer", async () => {
+    start(async () => {
+      throw refusal(0, { status: undefined });
+    });
+    enqueue("tests/one");
+    await clock.advance(600_000);
+    const before = visits.length;
+    await clock.advance(30_000);
+    assert.equal(visits.length - before, 3);
+  });
+
   test("does not come back before the server wants it", async () => {
     start(async () => {
       throw refusal(429, { retryAfter: 20_000 });
