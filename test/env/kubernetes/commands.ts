@@ -10,12 +10,26 @@ export interface Layout {
   readonly peerPort: number;
   readonly apiPort: number;
   readonly controllerPort: number;
+  readonly place: Place;
 }
 
-export function etcdCommand({ folder, etcdPort, peerPort }: Layout): readonly string[] {
-  const client = `http://127.0.0.1:${etcdPort}`;
-  const peer = `http://127.0.0.1:${peerPort}`;
+/** Where the programs run. */
+export interface Place {
+  /** What they listen on, and are reached at from here. */
+  readonly address: string;
+  /** What goes before a command line, to run it there. */
+  readonly enter: readonly string[];
+  /** A real node runs there, so nodes mean what they say. */
+  readonly hasNode: boolean;
+}
+
+export const loopback: Place = { address: "127.0.0.1", enter: [], hasNode: false };
+
+export function etcdCommand({ folder, etcdPort, peerPort, place }: Layout): readonly string[] {
+  const client = `http://${place.address}:${etcdPort}`;
+  const peer = `http://${place.address}:${peerPort}`;
   return [
+    ...place.enter,
     obtainKubernetes("etcd"),
     // What was written survives the end of the process, and that is all a test asks of it.
     "--unsafe-no-fsync",
@@ -32,13 +46,14 @@ export function etcdCommand({ folder, etcdPort, peerPort }: Layout): readonly st
 }
 
 export function apiServerCommand(layout: Layout, more: readonly string[]): readonly string[] {
-  const { credentials, etcdPort, apiPort } = layout;
+  const { credentials, etcdPort, apiPort, place } = layout;
   const known = flags({
-    "etcd-servers": `http://127.0.0.1:${etcdPort}`,
-    "bind-address": "127.0.0.1",
-    "advertise-address": "127.0.0.1",
+    "etcd-servers": `http://${place.address}:${etcdPort}`,
+    "bind-address": place.address,
+    "advertise-address": place.address,
     // It would publish the address as an endpoint, and the API refuses addresses of the loopback interface as endpoints.
-    "endpoint-reconciler-type": "none",
+    ...(!place.hasNode && { "endpoint-reconciler-type": "none" }),
+    "kubelet-preferred-address-types": "InternalIP",
     "secure-port": apiPort,
     "tls-cert-file": credentials.certFile,
     "tls-private-key-file": credentials.keyFile,
@@ -53,15 +68,16 @@ export function apiServerCommand(layout: Layout, more: readonly string[]): reado
   });
   // A list that is given twice would have the members of both.
   const isReplaced = (flag: string): boolean => more.some((other) => other.startsWith(`${flag.split("=")[0]}=`));
-  return [obtainKubernetes("kube-apiserver"), ...known.filter((flag) => !isReplaced(flag)), ...more];
+  const program = [...place.enter, obtainKubernetes("kube-apiserver")];
+  return [...program, ...known.filter((flag) => !isReplaced(flag)), ...more];
 }
 
-// Nodes are pretended and send no heartbeats: what watches over nodes would taint them. Storage and clouds have no meaning.
-const unwanted = [
-  "node-ipam-controller",
+const unwanted = ["node-ipam-controller", "cloud-node-lifecycle-controller"];
+// Pretended nodes send no heartbeats, so what watches over nodes would taint them, and have no storage.
+const unwantedWithoutNode = [
+  ...unwanted,
   "node-lifecycle-controller",
   "taint-eviction-controller",
-  "cloud-node-lifecycle-controller",
   "persistentvolume-attach-detach-controller",
   "persistentvolume-expander-controller",
 ];
@@ -71,22 +87,23 @@ export function controllerManagerCommand(
   kubeconfig: string,
   more: readonly string[],
 ): readonly string[] {
-  const { credentials, controllerPort } = layout;
+  const { credentials, controllerPort, place } = layout;
+  const absent = place.hasNode ? unwanted : unwantedWithoutNode;
   const known = flags({
     kubeconfig,
     "authentication-kubeconfig": kubeconfig,
     "authorization-kubeconfig": kubeconfig,
     "cert-dir": join(layout.folder, "controller-manager"),
-    "bind-address": "127.0.0.1",
+    "bind-address": place.address,
     "secure-port": controllerPort,
     "leader-elect": false,
     "root-ca-file": credentials.caFile,
     "service-account-private-key-file": credentials.accountKeyFile,
-    controllers: ["*", ...unwanted.map((name) => `-${name}`)].join(","),
+    controllers: ["*", ...absent.map((name) => `-${name}`)].join(","),
     "kube-api-qps": 300,
     "kube-api-burst": 500,
   });
-  return [obtainKubernetes("kube-controller-manager"), ...known, ...more];
+  return [...place.enter, obtainKubernetes("kube-controller-manager"), ...known, ...more];
 }
 
 function flags(values: Readonly<Record<string, string | number | boolean>>): readonly string[] {

@@ -18,9 +18,9 @@ export interface Credentials {
 
 const names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 
-export async function makeCredentials(folder: string): Promise<Credentials> {
+export async function makeCredentials(folder: string, address: string): Promise<Credentials> {
   const ca = await makeCa("kubernetes-ca");
-  const ips = ["127.0.0.1", "10.96.0.1"];
+  const ips = [address, "10.96.0.1"];
   const server = await makeLeaf({
     issuer: ca,
     keyType: "p256",

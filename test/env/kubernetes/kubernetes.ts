@@ -10,8 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Component } from "../component.ts";
 import { fixedPort } from "../fixed-port.ts";
 import { ApiClient } from "./api-client.ts";
-import { apiServerCommand, controllerManagerCommand, etcdCommand } from "./commands.ts";
-import type { Layout } from "./commands.ts";
+import { apiServerCommand, controllerManagerCommand, etcdCommand, loopback } from "./commands.ts";
+import type { Layout, Place } from "./commands.ts";
 import { makeCredentials } from "./credentials.ts";
 
 export interface KubernetesOptions {
@@ -21,6 +21,8 @@ export interface KubernetesOptions {
   readonly apiServerFlags?: readonly string[];
   /** More arguments for kube-controller-manager. */
   readonly controllerFlags?: readonly string[];
+  /** Default: the loopback interface of this machine, without nodes. */
+  readonly place?: Place;
 }
 
 export interface TokenOptions {
@@ -31,14 +33,16 @@ export interface TokenOptions {
 }
 
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<Kubernetes> {
+  const { place = loopback } = options;
   const folder = mkdtempSync(join(tmpdir(), "kes-kubernetes-"));
   const layout: Layout = {
     folder,
-    credentials: await makeCredentials(folder),
+    credentials: await makeCredentials(folder, place.address),
     etcdPort: await fixedPort(),
     peerPort: await fixedPort(),
     apiPort: await fixedPort(),
     controllerPort: await fixedPort(),
+    place,
   };
   const kubernetes = new Kubernetes(layout, options);
   try {
@@ -70,10 +74,10 @@ export class Kubernetes implements AsyncDisposable {
   #kubeconfigs = 0;
 
   constructor(layout: Layout, options: KubernetesOptions) {
-    const { folder, credentials } = layout;
+    const { folder, credentials, place } = layout;
     this.folder = folder;
     this.port = layout.apiPort;
-    this.url = `https://127.0.0.1:${this.port}`;
+    this.url = `https://${place.address}:${this.port}`;
     this.caPem = credentials.caPem;
     this.caFile = credentials.caFile;
     this.adminToken = credentials.adminToken;
@@ -83,7 +87,9 @@ export class Kubernetes implements AsyncDisposable {
     mkdirSync(join(folder, "logs"));
     const component = (name: string, command: readonly string[], isReady: () => Promise<boolean>): Component =>
       new Component({ command, isReady, logFile: join(folder, "logs", `${name}.log`) });
-    this.etcd = component("etcd", etcdCommand(layout), () => answers(`http://127.0.0.1:${layout.etcdPort}/readyz`));
+    this.etcd = component("etcd", etcdCommand(layout), () =>
+      answers(`http://${place.address}:${layout.etcdPort}/readyz`),
+    );
     this.apiServer = component("kube-apiserver", apiServerCommand(layout, options.apiServerFlags ?? []), () =>
       this.api.get("/readyz").then((text) => text === "ok"),
     );

@@ -1,0 +1,38 @@
+// npm run e2e [-- SCENARIO…]: the product as people get it, on a real node of this machine (root, Debian) or on the cluster of
+// KUBECONFIG: images from the Dockerfiles, the chart by helm, cert-manager, Vault, and MinIO as the client. Every step prints its
+// time. Of a run that fails, logs and objects are kept in a folder that is printed; results.json of all runs is in KES_E2E_FOLDER.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openCluster } from "./cluster.ts";
+import { keepEvidence } from "./evidence.ts";
+import { Report } from "./report.ts";
+import { scenarios } from "./scenarios.ts";
+import { makeWorld, prepare } from "./world.ts";
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => scenarios.every((scenario) => scenario.name !== name));
+if (unknown.length > 0) {
+  console.error(`no scenario ${unknown.join(", ")}; there are: ${scenarios.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+const folder = process.env["KES_E2E_FOLDER"] ?? mkdtempSync(join(tmpdir(), "kes-e2e-"));
+const report = new Report();
+const began = Date.now();
+await using cluster = await openCluster();
+console.log(`cluster ready after ${((Date.now() - began) / 1000).toFixed(1)} s: KUBECONFIG=${cluster.kubeconfig}`);
+try {
+  await prepare(cluster, report.steps("what is there before"));
+  const world = makeWorld(cluster, report);
+  for (const { name, title, run } of scenarios) {
+    if (wanted.length === 0 || wanted.includes(name)) await run(world, report.steps(title));
+  }
+  console.log(`\nall of it held, in ${report.minutes()} minutes`);
+} catch (error) {
+  process.exitCode = 1;
+  console.error(error);
+  await keepEvidence(cluster, folder);
+  console.error(`\nFAILED after ${report.minutes()} minutes; logs and objects are in ${folder}`);
+} finally {
+  report.save(folder);
+}

@@ -1,0 +1,90 @@
+// Vault in the cluster, used by the vault command in its pod.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Json } from "../env/kubernetes/api-client.ts";
+import type { Cluster } from "./cluster.ts";
+import { vaultArchive } from "./images.ts";
+import { until } from "./until.ts";
+
+const manifest = join(import.meta.dirname, "manifests/vault.yaml");
+
+export class Vault {
+  readonly #cluster: Cluster;
+  #rootToken = "";
+  #unsealKey = "";
+
+  private constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Initialised, unsealed, with the K/V engine `kv` (version 2) and the login `kubernetes`. */
+  static async install(cluster: Cluster): Promise<Vault> {
+    const vault = new Vault(cluster);
+    cluster.load(await vaultArchive());
+    await cluster.apply(readFileSync(manifest, "utf8"));
+    await cluster.kubectl("-n", "vault", "rollout", "status", "statefulset/vault", "--timeout=120s");
+    const init = ["operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"];
+    const answer = await until("Vault is initialised", () => vault.run(init));
+    const made: Json = JSON.parse(answer);
+    vault.#rootToken = made.root_token;
+    vault.#unsealKey = made.unseal_keys_b64[0];
+    await vault.unseal();
+    await vault.run(["secrets", "enable", "-path=kv", "-version=2", "kv"]);
+    await vault.run(["auth", "enable", "kubernetes"]);
+    await vault.run(["write", "auth/kubernetes/config", "kubernetes_host=https://kubernetes.default.svc"]);
+    return vault;
+  }
+
+  /** `vault …` as root. @returns stdout. @throws Error with its words */
+  async run(args: readonly string[], stdin?: string): Promise<string> {
+    // The command has no flag for the token, and the image no `env`.
+    const command = ["sh", "-c", `VAULT_TOKEN=${this.#rootToken} exec vault "$@"`, "vault", ...args];
+    const { code, stdout, stderr } = await this.#cluster.tryKubectl(
+      ["exec", "-i", "-n", "vault", "vault-0", "--", ...command],
+      { stdin: stdin ?? "" },
+    );
+    if (code === 0) return stdout;
+    throw new Error(`vault ${args.slice(0, 2).join(" ")}: ${stderr}${stdout}`);
+  }
+
+  async seal(): Promise<void> {
+    await this.run(["operator", "seal"]);
+  }
+
+  async unseal(): Promise<void> {
+    await this.run(["operator", "unseal", this.#unsealKey]);
+    await until("Vault serves", async () => {
+      const status: Json = JSON.parse(await this.run(["status", "-format=json"]));
+      return status.sealed === false;
+    });
+  }
+
+  /** What a KesServer `name` of `namespace` needs: a policy for keys under `prefix`, and a role for its ServiceAccount. */
+  async admit(
+    namespace: string,
+    name: string,
+    options: { readonly prefix: string; readonly ttl: string },
+  ): Promise<void> {
+    const { prefix, ttl } = options;
+    const policy = `path "kv/data/${prefix}/*" { capabilities = ["create", "read"] }
+path "kv/metadata/${prefix}/*" { capabilities = ["delete"] }
+path "kv/metadata/${prefix}/" { capabilities = ["list"] }
+`;
+    await this.run(["policy", "write", prefix, "-"], policy);
+    await this.run([
+      "write",
+      `auth/kubernetes/role/${prefix}`,
+      `bound_service_account_names=${name}`,
+      `bound_service_account_namespaces=${namespace}`,
+      "audience=vault",
+      `token_policies=${prefix}`,
+      `token_ttl=${ttl}`,
+    ]);
+  }
+
+  /** PEM. */
+  async caPem(): Promise<string> {
+    const { data } = await this.#cluster.get("secret", "vault-tls", "-n", "vault");
+    return Buffer.from(data["ca.crt"], "base64").toString();
+  }
+}

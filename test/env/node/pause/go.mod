@@ -1,0 +1,3 @@
+module env/pause
+
+go 1.25.0
