@@ -4,8 +4,7 @@
 //   ChaCha20  message key = HChaCha20(key = secret, input = iv)          then ChaCha20-Poly1305 (RFC 8439)
 // Primitives are node:crypto's; HChaCha20, which it lacks, is that of @noble/ciphers.
 import { hash } from "node:crypto";
-import { createRequire } from "node:module";
-import type { hchacha } from "@noble/ciphers/chacha.js";
+import { hchacha } from "@noble/ciphers/chacha.js";
 import type { Secret } from "../secret.ts";
 
 export type Cipher = "AES256" | "ChaCha20";
@@ -36,7 +35,6 @@ export class MessageKeys implements Disposable {
   // hashes over them take half the time of createHmac, which is the largest part of a request that can be saved.
   readonly #inner: Buffer;
   readonly #outer: Buffer;
-  #hchacha: HChaCha | undefined;
   #words: Uint32Array | undefined;
 
   /** @param secret 32 bytes; stays the caller's */
@@ -59,10 +57,9 @@ export class MessageKeys implements Disposable {
   }
 
   #hchacha20(iv: Buffer): Buffer {
-    this.#hchacha ??= loadHChaCha();
     this.#words ??= words(this.#secret.reveal());
     const out = new Uint32Array(8);
-    this.#hchacha(sigma, this.#words, words(iv), out);
+    hchacha(sigma, this.#words, words(iv), out);
     return Buffer.from(out.buffer);
   }
 
@@ -77,17 +74,6 @@ function padded(secret: Secret, pad: number, room: number): Buffer {
   const block = Buffer.allocUnsafeSlow(hashBlock + room).fill(pad, 0, hashBlock);
   for (const [i, byte] of secret.reveal().entries()) block[i] = byte ^ pad;
   return block;
-}
-
-type HChaCha = typeof hchacha;
-
-const require = createRequire(import.meta.url);
-
-/** Loaded at first use, as few servers hold a ChaCha20 key; by `require` because the call must stay synchronous. */
-function loadHChaCha(): HChaCha {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` is untyped; this is the module's own type
-  const noble = require("@noble/ciphers/chacha.js") as { readonly hchacha: HChaCha };
-  return noble.hchacha;
 }
 
 // RFC 8439 section 2.3: the four constant words, "expand 32-byte k".
