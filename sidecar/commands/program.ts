@@ -40,6 +40,10 @@ const entries: Readonly<Record<string, Entry>> = {
     summary: "find out what keeps a server from its key store",
     load: async () => (await import("./doctor.ts")).doctorCommand,
   },
+  "convert-config": {
+    summary: "turn a configuration file into Kubernetes objects",
+    load: async () => (await import("./convert-config.ts")).convertConfigCommand,
+  },
   update: { summary: "say where releases are", load: async () => (await import("./update.ts")).updateCommand },
   tool: { summary: "older names of identity and migrate", load: async () => (await import("./tool.ts")).toolCommand },
   enclave: { summary: "not supported", load: async () => (await import("./unsupported.ts")).enclaveCommand },

@@ -91,7 +91,7 @@ export function itemsOf(list: Json): readonly Json[] {
 }
 
 // As the API server does it: a default counts where the member is missing, and then goes on inside it.
-function withDefaults(value: unknown, { properties, items, additionalProperties }: Schema): unknown {
+export function withDefaults(value: unknown, { properties, items, additionalProperties }: Schema): unknown {
   if (Array.isArray(value)) return items === undefined ? value : value.map((item) => withDefaults(item, items));
   if (typeof value !== "object" || value === null) return value;
   const given = Object.entries(value).map(([name, member]): [string, unknown] => {

@@ -23,6 +23,7 @@ describe("completion offers", () => {
         "migrate",
         "keystore",
         "doctor",
+        "convert-config",
         "update",
       ],
     ],
