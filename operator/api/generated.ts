@@ -169,7 +169,7 @@ export interface ServiceAccountSpec {
 export interface KesServerTls {
   /** Have cert-manager issue and renew the server's certificate. */
   readonly certManager?: KesServerCertManager | undefined;
-  /** Name of a Secret with the certificate (`tls.crt`) and its key (`tls.key`), or with `public.crt` and `private.key`. Somebody else renews it. */
+  /** Name of a Secret of type kubernetes.io/tls with the certificate (`tls.crt`) and its key (`tls.key`). Somebody else renews it. */
   readonly secretName?: string | undefined;
   /** The CA certificates that clients verify this server with, where they are not those of cert-manager. They are published to clients. */
   readonly caBundle?: PublishedCertificates | undefined;

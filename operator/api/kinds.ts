@@ -27,7 +27,7 @@ export const annotations = {
   paused: `${group}/paused`,
   /** On our kinds: the instance id of the operator that this object is for; others ignore it. */
   instance: `${group}/instance`,
-  /** On a KesServer or KesIdentity: a new value has its certificate renewed now. */
+  /** On a KesIdentity: a new value has its certificate renewed now. */
   renew: `${group}/renew`,
   /** On the pod template: hash of what takes a restart to change. */
   configChecksum: `${group}/config-checksum`,

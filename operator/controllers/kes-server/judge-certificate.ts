@@ -17,6 +17,10 @@ export function judgeCertificate(view: CertificateView, reports: readonly PodRep
 /** Nobody here reads the Secret: the pods tell when what they serve ends. */
 function judgeOwn(secretName: string, reports: readonly PodReport[], now: number): Judgement {
   const ends = reports.flatMap(({ state }) => (state === undefined ? [] : [Date.parse(state.tlsNotAfter)]));
+  if (ends.length === 0) {
+    const message = `no pod serves with the certificate in Secret ${secretName} yet`;
+    return { status: "Unknown", reason: "NotReported", message };
+  }
   if (ends.every((end) => end > now)) {
     return { status: "True", reason: "OwnSecret", message: `from Secret ${secretName}, renewed by its owner` };
   }
