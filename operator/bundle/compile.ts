@@ -24,7 +24,7 @@ export interface BundleInput {
   readonly server: KesServer;
   /** All of the server's namespace; its policySelector is applied in here. */
   readonly policies: readonly KesPolicy[];
-  /** All whose serverRef names this server, of any namespace. Hashes are taken from their status alone. */
+  /** All whose serverRef names this server, of any namespace. Hashes are taken from their status; only a new one speaks for itself. */
   readonly identities: readonly KesIdentity[];
   /** Of the server's namespace, with a serverRef that names it. */
   readonly keys: readonly KesKey[];

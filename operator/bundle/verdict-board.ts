@@ -68,9 +68,9 @@ export class VerdictBoard {
     return this.#findings(namespace, name, policiesOf);
   }
 
-  /** @param key `namespace/name` of a KesIdentity */
-  identity(key: string): readonly Finding<IdentityVerdict>[] {
-    return this.#findings(undefined, key, identitiesOf);
+  /** @param key `namespace/name` of a KesIdentity @param server of the one that it refers to; undefined: it has not looked yet */
+  identity(key: string, server: string): Finding<IdentityVerdict> | undefined {
+    return findingIn(identitiesOf(this.#reports.get(server)), key, server);
   }
 
   /** @param key `namespace/name` of a KesKey */
@@ -92,18 +92,13 @@ export class VerdictBoard {
     return () => this.#listeners[concern].delete(listener);
   }
 
-  /** @param namespace of the servers that may speak; undefined: any */
-  #findings<V>(
-    namespace: string | undefined,
-    name: string,
-    columnOf: (report: ServerReport) => Column<V>,
-  ): readonly Finding<V>[] {
+  /** @param namespace of the servers that may speak */
+  #findings<V>(namespace: string, name: string, columnOf: (report: ServerReport) => Column<V>): readonly Finding<V>[] {
     const found: Finding<V>[] = [];
     for (const [server, report] of this.#reports) {
-      if (namespace !== undefined && refOf(server).namespace !== namespace) continue;
-      const { verdicts, programmed } = columnOf(report);
-      const verdict = verdicts.get(name);
-      if (verdict !== undefined) found.push({ server, verdict, programmed: programmed.get(name) ?? notLookedYet });
+      if (!server.startsWith(`${namespace}/`)) continue;
+      const finding = findingIn(columnOf(report), name, server);
+      if (finding !== undefined) found.push(finding);
     }
     return found.toSorted((a, b) => (a.server < b.server ? -1 : 1));
   }
@@ -123,6 +118,11 @@ const notLookedYet: Judgement = {
 interface Column<V> {
   readonly verdicts: ReadonlyMap<string, V>;
   readonly programmed: ReadonlyMap<string, Judgement>;
+}
+
+function findingIn<V>({ verdicts, programmed }: Column<V>, name: string, server: string): Finding<V> | undefined {
+  const verdict = verdicts.get(name);
+  return verdict === undefined ? undefined : { server, verdict, programmed: programmed.get(name) ?? notLookedYet };
 }
 
 const none: Column<never> = { verdicts: new Map<string, never>(), programmed: new Map() };

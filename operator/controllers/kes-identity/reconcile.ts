@@ -2,14 +2,18 @@
 //   attend      to the source of its key: see what is there, keep what the operator makes of it
 //   connect     the ConfigMaps that tell clients where the server is
 //   advance     identities.ts: which hashes may be used from now on
-//   report      the status, written only when it says something new
+//   report      the status, written only when it says something new; the first one, if it can be, together with what the
+//               server has to say
 // A step that fails does not keep a new hash from being reported: clients may show its key in a moment.
 import type { KesIdentity, KesIdentityStatus } from "../../api/generated.ts";
 import { annotations, kesIdentities } from "../../api/kinds.ts";
-import type { Judgement } from "../../bundle/verdict.ts";
-import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
+import type { IdentityVerdict, Judgement } from "../../bundle/verdict.ts";
+import type { Finding } from "../../bundle/verdict-board.ts";
+import { speaksForItself } from "../../bundle/identities.ts";
+import { keyOf, refOf } from "../../kube/object.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
-import { StatusWriter } from "../status-writer.ts";
+import { FirstWord } from "../first-word.ts";
+import { isOfInstance, StatusWriter } from "../status-writer.ts";
 import type { Written } from "../status-writer.ts";
 import { attend } from "./attend.ts";
 import type { Memory } from "./attend.ts";
@@ -34,6 +38,7 @@ const moment = 200;
 export class IdentityReconciler {
   readonly #deps: KesIdentityDeps;
   readonly #writer: StatusWriter;
+  readonly #firstWord = new FirstWord();
   readonly #memory: Memory = { readRequest: createRequestReader(), stagedKeys: new Map() };
 
   constructor(deps: KesIdentityDeps) {
@@ -57,33 +62,22 @@ export class IdentityReconciler {
     };
     const attended = await attend(visit, this.#memory);
     const connection = await connect(visit);
-    const next = nextIdentities(stateOf(identity), attended.found.sighting, now);
-    const written = await this.#report(visit, this.#statusOf(visit, { attended, connection, next }), next);
+    const finding = this.#deps.board.identity(key, keyOf(serverRefOf(identity)));
     const failure = attended.failure ?? connection.failure;
+    const isSaid = finding !== undefined || failure !== undefined;
+    const wait = this.#firstWord.wait(key, !isSaid && isHeard(visit), now);
+    if (wait > 0) return { after: wait };
+    const next = nextIdentities(stateOf(identity), attended.found.sighting, now);
+    const written = await this.#report(visit, statusOf(visit, { attended, connection, finding, next }), next);
     if (failure !== undefined) throw failure;
     return outcomeOf([attended.next, next.nextChange, written === "stale" ? now + moment : undefined], now);
   }
 
   #forget(key: string): Outcome {
+    this.#firstWord.forget(key);
     this.#writer.forget(key);
     this.#memory.stagedKeys.delete(key);
     return {};
-  }
-
-  #statusOf(visit: Visit, { attended, connection, next }: Results): KesIdentityStatus {
-    const { identity, server, now } = visit;
-    const serverKey = keyOf(serverRefOf(identity));
-    const findings = this.#deps.board.identity(keyOf(refOfObject(identity)));
-    return identityStatus({
-      identity,
-      found: attended.failure === undefined ? attended.found : { ...attended.found, issued: failed(attended.failure) },
-      next,
-      server,
-      finding: findings.find((finding) => finding.server === serverKey),
-      objection: connection.problem ?? distrust(visit),
-      connectionConfigMapName: connection.name,
-      now,
-    });
   }
 
   async #report({ identity, signal }: Visit, status: KesIdentityStatus, { dropped }: NextState): Promise<Written> {
@@ -97,11 +91,32 @@ export class IdentityReconciler {
 interface Results {
   readonly attended: Attended;
   readonly connection: Connected;
+  readonly finding: Finding<IdentityVerdict> | undefined;
   readonly next: NextState;
+}
+
+function statusOf(visit: Visit, { attended, connection, finding, next }: Results): KesIdentityStatus {
+  const { identity, server, now } = visit;
+  return identityStatus({
+    identity,
+    found: attended.failure === undefined ? attended.found : { ...attended.found, issued: failed(attended.failure) },
+    next,
+    server,
+    finding,
+    objection: connection.problem ?? distrust(visit),
+    connectionConfigMapName: connection.name,
+    now,
+  });
 }
 
 interface Connected extends KeptConnection {
   readonly failure?: Error;
+}
+
+/** Whether its server will have something to say before there is a status. */
+function isHeard({ deps, identity, server }: Visit): boolean {
+  if (server === undefined || server.metadata.deletionTimestamp !== undefined) return false;
+  return isOfInstance(server, deps.instanceId) && speaksForItself(identity);
 }
 
 function stateOf({ status }: KesIdentity): State {

@@ -13,6 +13,7 @@ import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { Controller, Enqueue } from "../../runtime/controller.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
 import { Pace } from "../../runtime/pace.ts";
+import { FirstWord } from "../first-word.ts";
 import { StatusWriter, isOfInstance } from "../status-writer.ts";
 import { policyEvents } from "./policy-events.ts";
 import { policyStatus } from "./policy-status.ts";
@@ -37,9 +38,10 @@ const moment = 200;
 export function createKesPolicyController(deps: KesPolicyDeps): Controller {
   const { api, events, instanceId } = deps;
   const writer = new StatusWriter({ api, events, instanceId, resource: kesPolicies });
+  const firstWord = new FirstWord();
   return {
     name: kesPolicies.kind.toLowerCase(),
-    reconcile: (key, signal) => visit(deps, writer, key, signal),
+    reconcile: (key, signal) => visit(deps, { writer, firstWord }, key, signal),
     watch(enqueue) {
       const stops = watchAll(deps, enqueue);
       for (const policy of deps.policies.list()) enqueue(keyOf(refOfObject(policy)));
@@ -50,10 +52,17 @@ export function createKesPolicyController(deps: KesPolicyDeps): Controller {
   };
 }
 
+interface Memory {
+  readonly writer: StatusWriter;
+  readonly firstWord: FirstWord;
+}
+
 /** @throws ApiError */
-async function visit(deps: KesPolicyDeps, writer: StatusWriter, key: string, signal: AbortSignal): Promise<Outcome> {
+async function visit(deps: KesPolicyDeps, memory: Memory, key: string, signal: AbortSignal): Promise<Outcome> {
+  const { writer, firstWord } = memory;
   const policy = deps.policies.get(refOf(key));
   if (!writer.isOurs(policy)) {
+    firstWord.forget(key);
     writer.forget(key);
     return {};
   }
@@ -62,6 +71,10 @@ async function visit(deps: KesPolicyDeps, writer: StatusWriter, key: string, sig
   const findings = deps.board
     .policy(namespace, name)
     .map(({ server, verdict, programmed }) => ({ name: refOf(server).name, verdict, programmed }));
+  const isExpected =
+    policy.status === undefined && servers.some((name) => findings.every((each) => each.name !== name));
+  const wait = firstWord.wait(key, isExpected, deps.now());
+  if (wait > 0) return { after: wait };
   const status = policyStatus({ policy, servers, findings, now: deps.now() });
   const written = await writer.write(policy, status, signal);
   if (written === "stale") return { after: moment };

@@ -1,7 +1,7 @@
 // When a server attends to a change of one of its clients. What may take something away, and what somebody has edited, counts
 // at once; clients that come in a crowd, as at the first start of the operator, are taken into the bundle by the handful.
 import type { KesIdentity } from "../../api/generated.ts";
-import { concernsBundle, serverKeyOf } from "../../bundle/identities.ts";
+import { concernsBundle, knownHashes, serverKeyOf } from "../../bundle/identities.ts";
 import type { Change } from "../../kube/cache.ts";
 import type { Enqueue } from "../../runtime/controller.ts";
 import { Pace } from "../../runtime/pace.ts";
@@ -26,13 +26,9 @@ export function attendToClients({ enqueue, note, now }: ClientChanges): (change:
       note(server, change);
       if (!onlyAdds(change)) enqueue(server);
       // Its first hash is what it will be taken in with.
-      else enqueue(server, hashesOf(change.now).length === 0 ? spacing : pace.delayOf(server));
+      else enqueue(server, hasNone(change.now) ? spacing : pace.delayOf(server));
     }
   };
-}
-
-export function hashesOf(identity: KesIdentity | undefined): readonly string[] {
-  return (identity?.status?.identities ?? []).map(({ hash }) => hash);
 }
 
 function onlyAdds({ before, now }: Change<KesIdentity>): boolean {
@@ -43,7 +39,12 @@ function onlyAdds({ before, now }: Change<KesIdentity>): boolean {
     metadata.uid !== now.metadata.uid ||
     metadata.generation !== now.metadata.generation ||
     JSON.stringify(metadata.annotations) !== JSON.stringify(now.metadata.annotations);
-  return !isEdited && hashesOf(before).every((hash) => hashesOf(now).includes(hash));
+  const hashes = knownHashes(now);
+  return !isEdited && knownHashes(before).every((hash) => hashes.includes(hash));
+}
+
+function hasNone(identity: KesIdentity | undefined): boolean {
+  return identity === undefined || knownHashes(identity).length === 0;
 }
 
 function serversOf({ before, now }: Change<KesIdentity>): ReadonlySet<string> {

@@ -5,6 +5,7 @@
 import type { Bundle } from "../../../sidecar/contract/bundle.ts";
 import type { KesIdentity, KesPolicy } from "../../api/generated.ts";
 import { annotations } from "../../api/kinds.ts";
+import { knownHashes } from "../../bundle/identities.ts";
 import type { Change } from "../../kube/cache.ts";
 import type { KubeObject } from "../../kube/object.ts";
 
@@ -30,10 +31,11 @@ export class ObservedDrops {
   sawIdentity(change: Change<KesIdentity>): void {
     const { before, now } = change;
     if (before === undefined) return;
-    // What an edit did to the hashes comes with the status that follows it.
-    const follows = before.status?.observedGeneration !== now?.status?.observedGeneration;
+    // What an edit did to the hashes comes with the status that follows it. A first status follows none.
+    const { status } = before;
+    const follows = status !== undefined && status.observedGeneration !== now?.status?.observedGeneration;
     if (!isMeant(change) && !(now !== undefined && follows)) return;
-    this.#sawHashes((before.status?.identities ?? []).map(({ hash }) => hash));
+    this.#sawHashes(knownHashes(before));
   }
 
   /** The hashes of `bundle` whose removal was asked for. */

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { IdentityVerdict, PolicyVerdict } from "../../../operator/bundle/verdict.ts";
 import type { Compilation } from "../../../operator/bundle/compile.ts";
 import { readBundle } from "../../../sidecar/contract/bundle-reader.ts";
+import type { KesIdentity } from "../../../operator/api/generated.ts";
 import { aKey, aPolicy, aServer, anIdentity, away, compile, hash, home, minutesAgo, noon } from "./declared.ts";
 
 const [a, b, c] = [hash("a"), hash("b"), hash("c")];
@@ -192,6 +193,43 @@ describe("an identity", () => {
   test("that is being deleted has no rights any more", () => {
     const identity = anIdentity("m", { policy: "minio", metadata: { deletionTimestamp: minutesAgo(1) } });
     assert.deepEqual(held(compile({ policies: [aPolicy("minio")], identities: [identity] })), {});
+  });
+});
+
+/** An identity without a status. */
+function declared(spec: object, annotations: Readonly<Record<string, string>> = {}): KesIdentity {
+  const { status: _, ...fresh } = anIdentity("m", { policy: "minio", spec, metadata: { annotations } });
+  return fresh;
+}
+
+function heldBy(identity: KesIdentity): object {
+  return held(compile({ policies: [aPolicy("minio")], identities: [identity] }));
+}
+
+describe("a new identity", () => {
+  test("has the hash that stands in its spec before it has a status", () => {
+    assert.deepEqual(heldBy(declared({ hash: b })), { [b]: "minio" });
+    assert.deepEqual(heldBy(declared({ hash: "not a hash" })), {});
+  });
+
+  test("has what its status says as soon as there is one, and while it is paused nothing else", () => {
+    assert.deepEqual(heldBy({ ...declared({ hash: b }), status: { source: "Hash", identities: [] } }), {});
+    assert.deepEqual(heldBy(declared({ hash: b }, { "kes-operator.io/paused": "true" })), {});
+  });
+
+  test("asserts its hash and cannot take it from one that was issued", () => {
+    const owner = anIdentity("owner", { policy: "minio", source: "certificate", hashes: [b] });
+    const policies = [aPolicy("minio"), aPolicy("other")];
+    const rival = { ...declared({ hash: b }), spec: { ...declared({ hash: b }).spec, policyRef: { name: "other" } } };
+    const older = { ...rival, metadata: { ...rival.metadata, name: "older", creationTimestamp: minutesAgo(600) } };
+    assert.deepEqual(held(compile({ policies, identities: [older, owner] })), { [b]: "minio" });
+  });
+
+  test("can be the admin", () => {
+    const { metadata, ...rest } = declared({ hash: b });
+    const root = { ...rest, metadata: { ...metadata, name: "root", namespace: home } };
+    const server = aServer({ admin: { identityRef: { name: "root" } } });
+    assert.equal(compile({ server, identities: [root] }).bundle.admin, b);
   });
 });
 

@@ -82,7 +82,7 @@ export class Reporting {
     });
   }
 
-  /** Visits whoever is due until nobody is; the caches catch up after each visit. @returns how many visits that took */
+  /** Visits whoever is due until nobody is, waits included; the caches catch up after each visit. @returns how many visits that took */
   async settle(): Promise<number> {
     for (let visits = 0; ; visits += 1) {
       const [key] = this.#due;
@@ -90,7 +90,10 @@ export class Reporting {
       if (visits > 50) throw new Error("it does not come to rest");
       this.#due.delete(key);
       const { after } = await this.#controller.reconcile(key, AbortSignal.timeout(5000));
-      if (after !== undefined) this.#due.add(key);
+      if (after !== undefined) {
+        this.#due.add(key);
+        this.clock += after / 1000;
+      }
       this.cluster.catchUp();
     }
   }

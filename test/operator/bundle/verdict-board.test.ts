@@ -55,11 +55,13 @@ describe("the board says", () => {
   });
 
   test("of an identity what its server says, from whatever namespace that is", () => {
-    const [finding, ...more] = listening().board.identity("minio-prod/a");
-    assert.deepEqual(more, []);
+    const { board } = listening();
+    const finding = board.identity("minio-prod/a", "kes-system/kes");
     assert.equal(finding?.server, "kes-system/kes");
     assert.equal(finding.programmed, inSync);
     assert.deepEqual([...finding.verdict.policies.values()], ["minio"]);
+    assert.equal(board.identity("minio-prod/a", "kes-system/another"), undefined);
+    assert.equal(board.identity("minio-prod/absent", "kes-system/kes"), undefined);
   });
 
   test("of a key what each pod that answered has found under the key's own name", () => {
@@ -143,7 +145,7 @@ describe("the board tells", () => {
     const { board, told } = listening();
     board.publish("kes-system/kes", undefined);
     assert.equal(told.length, 4);
-    assert.deepEqual(board.identity("minio-prod/a"), []);
+    assert.equal(board.identity("minio-prod/a", "kes-system/kes"), undefined);
     board.publish("kes-system/kes", undefined);
     assert.equal(told.length, 4);
   });

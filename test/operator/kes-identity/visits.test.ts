@@ -71,26 +71,45 @@ function say(operator: OperatorAtWork, said: Said = {}): void {
   });
 }
 
-test("a hash in the spec becomes the identity, and the server's word makes it ready", async () => {
+test("a hash in the spec becomes the identity, and one status has the server's word in it", async () => {
   const operator = atWork({ hash: a });
-  await operator.settle();
-  assert.deepEqual(operator.identity.status?.identities, [{ hash: a, state: "Active" }]);
-  assert.deepEqual(
-    ["Ready", "Accepted", "Issued", "Programmed", "Conflicted"].map((type) => condition(operator, type).split(" ")[0]),
-    ["Unknown", "Unknown", "True", "Unknown", "Unknown"],
-  );
+  operator.cluster.catchUp();
+  assert.deepEqual(await operator.visit(), { after: 10_000 });
+  operator.now += 500;
   say(operator);
   await operator.settle();
   const { status } = operator.identity;
+  assert.deepEqual(status?.identities, [{ hash: a, state: "Active" }]);
   assert.deepEqual(
     [status?.identity, status?.shortIdentity, status?.source, status?.boundPolicy, status?.observedGeneration],
     [a, a.slice(0, 12), "Hash", "minio", 1],
   );
   assert.match(condition(operator, "Ready"), /^True Ready: /);
+  assert.deepEqual(operator.cluster.writes, ["apply kesidentities/status prod/minio"]);
+});
+
+test("a server that says nothing is waited for no longer than ten seconds", async () => {
+  const operator = atWork({ hash: a });
+  operator.cluster.catchUp();
+  await operator.visit();
+  operator.now += 9_000;
+  assert.deepEqual(await operator.visit(), { after: 1_000 });
+  operator.now += 1_000;
+  await operator.settle();
   assert.deepEqual(
-    operator.cluster.writes,
-    Array.from({ length: 2 }, () => "apply kesidentities/status prod/minio"),
+    ["Ready", "Accepted", "Issued", "Programmed", "Conflicted"].map((type) => condition(operator, type).split(" ")[0]),
+    ["Unknown", "Unknown", "True", "Unknown", "Unknown"],
   );
+});
+
+test("a server of another operator, or one that is going away, is not waited for", async () => {
+  const theirs = { ...aServer().metadata, annotations: { "kes-operator.io/instance": "blue" } };
+  const going = { ...aServer().metadata, deletionTimestamp: "2026-11-22T08:00:00Z" };
+  for (const metadata of [theirs, going]) {
+    const operator = atWork({ hash: a }, { ...aServer(), metadata });
+    assert.deepEqual(await operator.settle(), {});
+    assert.deepEqual(operator.allowed(), [a]);
+  }
 });
 
 test("at rest nothing is written and nothing is waited for", async () => {
@@ -106,6 +125,7 @@ test("at rest nothing is written and nothing is waited for", async () => {
 
 test("another hash in the spec is the identity at once, and the old one gone", async () => {
   const operator = atWork({ hash: a });
+  say(operator);
   await operator.settle();
   edit(operator, { hash: b });
   await operator.settle();

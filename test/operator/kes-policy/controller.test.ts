@@ -69,15 +69,22 @@ describe("a policy", () => {
     assert.deepEqual(reporting.policy("minio").status?.bindings, []);
   });
 
-  test("is Unknown until its server has looked at it", async () => {
+  test("is Unknown when its server has not looked at it for ten seconds", async () => {
     using reporting = start();
     reporting.declare(server, aPolicy("minio"));
     await reporting.settle();
+    assert.equal(reporting.clock, 10);
     assert.deepEqual(short(reporting.policy("minio").status?.conditions), [
       "Ready=Unknown/Pending",
       "Accepted=Unknown/Pending",
     ]);
     assert.equal(binding(reporting.policy("minio")).conditions?.length, 3);
+  });
+
+  test("that is new has its first status from its server's word", async () => {
+    using reporting = await enforced();
+    assert.deepEqual(reporting.cluster.writes, ["apply kespolicies/status kes-system/minio"]);
+    assert.equal(reporting.clock, 0);
   });
 
   test("with a mistake is not accepted, names the pattern, and warns by an event once", async () => {
@@ -239,6 +246,7 @@ describe("the status", () => {
     const stored = reporting.policy("minio");
     const elsewhere = { ...stored, metadata: { ...stored.metadata, labels: { edited: "meanwhile" } } };
     reporting.cluster.put(kesPolicies, elsewhere);
+    reporting.serve(server);
     assert.equal(await reporting.settle(), 3, "in vain, with what the cache has by then, and because of that write");
     assert.equal(reporting.policy("minio").metadata.labels?.["edited"], "meanwhile");
   });

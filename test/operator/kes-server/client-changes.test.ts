@@ -69,6 +69,15 @@ describe("a change of a client", () => {
     assert.deepEqual(waits, [0, 490, 480]);
   });
 
+  test("counts with the hash in its spec before it has a status, and not again when the status says the same", () => {
+    const { status, ...fresh } = client("a", "1");
+    const declared: KesIdentity = { ...fresh, spec: { ...fresh.spec, hash: hash("1") } };
+    assert.equal(waitFor(undefined, declared), 0);
+    const first = { ...status, source: "Hash" as const, identity: hash("1"), observedGeneration: 1 };
+    assert.equal(waitFor(declared, { ...declared, status: first }), undefined);
+    assert.equal(waitFor(declared, { ...declared, status: { ...first, source: "Certificate" } }), 500);
+  });
+
   const urgent: Readonly<Record<string, readonly [KesIdentity | undefined, KesIdentity | undefined]>> = {
     "a hash goes": [client("a", "12"), client("a", "2")],
     "a hash is replaced": [client("a", "1"), client("a", "2")],

@@ -131,6 +131,18 @@ describe("removals that somebody asked for", () => {
     assert.deepEqual(ofIdentity({ ...identity, status: { ...identity.status, identities: [] } }), []);
   });
 
+  test("are those of an object that goes before it has a status, and not those of its first status", () => {
+    const { status, ...declared } = identity;
+    const fresh: KesIdentity = { ...declared, spec: { ...declared.spec, hash: alice } };
+    const seen = (now: KesIdentity | undefined): readonly string[] => {
+      const drops = new ObservedDrops();
+      drops.sawIdentity(changed(fresh, now));
+      return [...drops.in(bundle)];
+    };
+    assert.deepEqual(seen(undefined), [alice]);
+    assert.deepEqual(seen({ ...fresh, status: { ...status, observedGeneration: 1 } }), []);
+  });
+
   test("are those of a status that follows an edit", () => {
     const status = { ...identity.status, identities: [], observedGeneration: 2 };
     assert.deepEqual(ofIdentity({ ...identity, status }), [alice]);
