@@ -22,6 +22,7 @@ interface ConvertOptions {
   readonly namespace?: string;
   readonly claim?: string;
   readonly tlsSecret?: string;
+  readonly runAs?: string;
   readonly auth?: string;
   readonly allowUnknownKeys?: boolean;
   readonly commands?: boolean;
@@ -35,6 +36,7 @@ export function convertConfigCommand(environment: Environment): Command {
     .option("--name <name>", "of the KesServer", "kes")
     .option("-n, --namespace <namespace>", "of every object (default: none is written)")
     .option("--claim <name>", "volume claim with the keys of an fs store (default: <name>-store)")
+    .option("--run-as <uid>", "user and group of the pods, whose the files of an fs store are")
     .option("--tls-secret <name>", "keep the server's certificate, in this Secret (default: cert-manager issues one)")
     .option("--auth <on|off>", "as it was given to the server")
     .option("--allow-unknown-keys", "warn of unknown settings instead of refusing them")
@@ -48,7 +50,8 @@ export function convertConfigCommand(environment: Environment): Command {
       return terminal.write(credentialAt(text, options.showCredential, environment.env));
     }
     const { name, namespace, claim, tlsSecret } = options;
-    const target = { name, namespace, claim, tlsSecret };
+    const runAs = options.runAs === undefined ? undefined : Number(options.runAs);
+    const target = { name, namespace, claim, tlsSecret, runAs };
     checkTarget(target);
     const conversion = convert(text, file, target, options, environment);
     const commands = commandsFor(conversion.preparations, target, file);

@@ -25,6 +25,7 @@ export function serverObject(config: Config, target: Target, notebook: Notebook)
     api: apiOf(config, notebook),
     service: serviceOf(config, notebook),
     ops: opsOf(config, notebook),
+    podSecurityContext: podSecurityOf(config, target, notebook),
   };
   return objectOf("KesServer", target.name, target, spec);
 }
@@ -47,6 +48,26 @@ function opsOf({ ops }: Config, notebook: Notebook): Fields | undefined {
     "ops.address",
     `port ${port} is left out: it would be that of the API, or below 1024; it is ${usualOpsPort}`,
   );
+  return undefined;
+}
+
+/** Replaces the operator's own as a whole, so it has all that restricted namespaces ask for. */
+function podSecurityOf({ keystore }: Config, { runAs }: Target, notebook: Notebook): Fields | undefined {
+  if (runAs !== undefined) {
+    const group = { fsGroup: runAs, fsGroupChangePolicy: "OnRootMismatch" };
+    return {
+      runAsNonRoot: true,
+      runAsUser: runAs,
+      runAsGroup: runAs,
+      ...group,
+      seccompProfile: { type: "RuntimeDefault" },
+    };
+  }
+  if (keystore.type === "fs") {
+    const message =
+      "its files are readable for the user of the old server alone: --run-as UID has pods run as that one";
+    warn(notebook, "keystore.fs.path", message);
+  }
   return undefined;
 }
 

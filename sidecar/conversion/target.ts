@@ -22,10 +22,12 @@ export interface Target {
   readonly tlsSecret: string | undefined;
   /** The claim with the directory of an fs store; undefined: one that is named after the server. */
   readonly claim: string | undefined;
+  /** User and group of the pods; undefined: the image's. */
+  readonly runAs: number | undefined;
 }
 
 /** @throws KesError UsageInvalid: the API server would refuse one of the names */
-export function checkTarget({ name, namespace, tlsSecret, claim }: Target): void {
+export function checkTarget({ name, namespace, tlsSecret, claim, runAs = 1 }: Target): void {
   const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
   const subdomain = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
   // As the rule of the CRD: Services are named after the server.
@@ -33,6 +35,8 @@ export function checkTarget({ name, namespace, tlsSecret, claim }: Target): void
   check("--namespace", namespace, label);
   check("--tls-secret", tlsSecret, subdomain);
   check("--claim", claim, subdomain);
+  if (Number.isInteger(runAs) && runAs > 0 && runAs <= 2_147_483_647) return;
+  throw new KesError("UsageInvalid", "--run-as: give the number of a user, which is not root");
 }
 
 function check(option: string, value: string | undefined, rule: RegExp): void {

@@ -49,6 +49,13 @@ test("prints objects on stdout, and on stderr what is not in them", async () => 
   assert.match(stderr, /^Warning: server\.yaml: log\.file\.error: is left out/m);
 });
 
+test("--run-as has pods run as the user of the files", async () => {
+  const { stdout } = await convert("server.yaml", "--run-as", "1000");
+  const [server] = parseAllDocuments(stdout).map((document) => document.toJS());
+  assert.equal(server.spec.podSecurityContext.runAsUser, 1000);
+  assert.equal(server.spec.podSecurityContext.fsGroup, 1000);
+});
+
 test("--json prints a List", async () => {
   const { items, kind } = JSON.parse((await convert("server.yaml", "--json")).stdout);
   assert.equal(kind, "List");
@@ -123,6 +130,8 @@ describe("kes convert-config refuses", () => {
     [["server.yaml", "-n", "a.b"], /--namespace: 'a\.b' cannot/],
     [["server.yaml", "--claim", "a_b"], /--claim: 'a_b' cannot/],
     [["server.yaml", "--tls-secret", ""], /--tls-secret: '' cannot/],
+    [["server.yaml", "--run-as", "root"], /--run-as: give the number of a user, which is not root/],
+    [["server.yaml", "--run-as", "0"], /--run-as: give the number/],
     [["server.yaml", "--auth", "maybe"], /--auth: found "maybe", expected on or off/],
     [
       ["server.yaml", "--show-credential", "keystore.vault.token"],

@@ -7,7 +7,7 @@ import type { Conversion } from "../../../sidecar/conversion/convert.ts";
 import { everySetting, fileWith, hash, samples, untold, withSetting } from "./settings.ts";
 import type { File } from "./settings.ts";
 
-const target = { name: "kes", namespace: undefined, tlsSecret: undefined, claim: undefined };
+const target = { name: "kes", namespace: undefined, tlsSecret: undefined, claim: undefined, runAs: undefined };
 
 function convert(file: File | string, more: { tlsSecret?: string; env?: Record<string, string> } = {}): Conversion {
   const text = typeof file === "string" ? file : stringify(file);
@@ -178,7 +178,10 @@ describe("the server's object says only what is special", () => {
 });
 
 const undefinedMembers = Object.fromEntries(
-  ["store", "cache", "tls", "admin", "log", "api", "service", "ops"].map((name) => [name, undefined]),
+  ["store", "cache", "tls", "admin", "log", "api", "service", "ops", "podSecurityContext"].map((name) => [
+    name,
+    undefined,
+  ]),
 );
 
 describe("policies and keys become objects whose names the API server takes", () => {

@@ -16,7 +16,7 @@ import type { Declared, Json } from "../../operator/kes-server/declared-server.t
 import { planServer } from "../../../operator/controllers/kes-server/plan.ts";
 import { fileWith, hash, samples, withSetting } from "./settings.ts";
 
-const target = { name: "kes", namespace: "kes-system", tlsSecret: undefined, claim: undefined };
+const target = { name: "kes", namespace: "kes-system", tlsSecret: undefined, claim: undefined, runAs: undefined };
 const env = {
   ADMIN: hash("9"),
   MINIO_KES_IDENTITY: hash("a"),
