@@ -6,6 +6,8 @@ import type { Cluster } from "./cluster.ts";
 import { vaultArchive } from "./images.ts";
 import { until } from "./until.ts";
 
+/** The Secret with what Vault said when it was initialised. */
+const made = { namespace: "vault", name: "vault-initialised" } as const;
 const manifest = join(import.meta.dirname, "manifests/vault.yaml");
 
 export class Vault {
@@ -23,15 +25,17 @@ export class Vault {
     cluster.load(await vaultArchive());
     await cluster.apply(readFileSync(manifest, "utf8"));
     await cluster.kubectl("-n", "vault", "rollout", "status", "statefulset/vault", "--timeout=120s");
+    if (await vault.#recall()) return vault;
     const init = ["operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"];
     const answer = await until("Vault is initialised", () => vault.run(init));
-    const made: Json = JSON.parse(answer);
-    vault.#rootToken = made.root_token;
-    vault.#unsealKey = made.unseal_keys_b64[0];
+    const keys: Json = JSON.parse(answer);
+    vault.#rootToken = keys.root_token;
+    vault.#unsealKey = keys.unseal_keys_b64[0];
     await vault.unseal();
     await vault.run(["secrets", "enable", "-path=kv", "-version=2", "kv"]);
     await vault.run(["auth", "enable", "kubernetes"]);
     await vault.run(["write", "auth/kubernetes/config", "kubernetes_host=https://kubernetes.default.svc"]);
+    await vault.#remember();
     return vault;
   }
 
@@ -80,6 +84,24 @@ path "kv/metadata/${prefix}/" { capabilities = ["list"] }
       `token_policies=${prefix}`,
       `token_ttl=${ttl}`,
     ]);
+  }
+
+  /** For the next run on a cluster that is kept. */
+  async #remember(): Promise<void> {
+    const stringData = { token: this.#rootToken, key: this.#unsealKey };
+    await this.#cluster.apply([{ apiVersion: "v1", kind: "Secret", metadata: made, stringData }]);
+  }
+
+  async #recall(): Promise<boolean> {
+    const secrets: Json = await this.#cluster.get("secrets", "-n", made.namespace);
+    const items: readonly Json[] = secrets.items;
+    const found = items.find(({ metadata }) => metadata.name === made.name);
+    if (found === undefined) return false;
+    const read = (name: string): string => Buffer.from(found.data[name], "base64").toString();
+    this.#rootToken = read("token");
+    this.#unsealKey = read("key");
+    await this.unseal();
+    return true;
   }
 
   /** PEM. */
