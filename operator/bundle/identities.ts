@@ -30,6 +30,13 @@ export function speaksForItself(identity: KesIdentity): boolean {
   return identity.status?.source === undefined && knownHashes(identity).length > 0;
 }
 
+/** Whether it is new, and its controller will say in a moment which hashes it has. */
+export function isAboutToSpeak(identity: KesIdentity): boolean {
+  const { deletionTimestamp, annotations: given } = identity.metadata;
+  const isLeftAlone = deletionTimestamp !== undefined || given?.[annotations.paused] === "true";
+  return identity.status?.source === undefined && !isLeftAlone && !speaksForItself(identity);
+}
+
 /** All its hashes, whether they are in force or not. */
 export function knownHashes(identity: KesIdentity): readonly string[] {
   return (knownOf(identity).identities ?? []).map(({ hash }) => hash);

@@ -100,6 +100,8 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
       }
     }),
     policies.subscribe((change) => {
+      // No bundle says anything of it.
+      if (isOwnStatus(change)) return;
       notePolicyEdit(reconciler, servers, change);
       addAllOf(change.ref.namespace);
     }),
@@ -131,12 +133,13 @@ function noteLabels(
   }
 }
 
-function isOwnStatus({ before, now }: Change<KesServer>): boolean {
+/** Whether nothing has changed but the status, which only the operator writes. */
+function isOwnStatus({ before, now }: Change<KesServer | KesPolicy>): boolean {
   if (before === undefined || now === undefined) return false;
   return JSON.stringify(declaredIn(before)) === JSON.stringify(declaredIn(now));
 }
 
-function declaredIn({ metadata }: KesServer): readonly unknown[] {
+function declaredIn({ metadata }: KubeObject): readonly unknown[] {
   const { uid, generation, annotations, labels, deletionTimestamp } = metadata;
   return [uid, generation, annotations, labels, deletionTimestamp];
 }
