@@ -16,6 +16,7 @@ import type { KubeApi } from "./kube/api.ts";
 import type { OptionalCache } from "./kube/cache.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import type { KubeObject, Resource } from "./kube/object.ts";
+import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Controller } from "./runtime/controller.ts";
 
@@ -26,6 +27,7 @@ export interface Surroundings {
   readonly api: KubeApi;
   readonly caches: Caches;
   readonly events: EventRecorder;
+  readonly log: Log;
   readonly metrics: Metrics;
 }
 
@@ -35,6 +37,7 @@ export function controllersIn({
   api,
   caches,
   events,
+  log,
   metrics,
 }: Surroundings): readonly Controller[] {
   const { servers, policies, identities, keys, certificateRequests } = caches;
@@ -56,6 +59,7 @@ export function controllersIn({
       pods: caches.pods,
       childrenOf: (resource) => caches.childrenOf(resource),
       isServed: (resource) => caches.isServed(resource),
+      log,
       metrics,
       settings: settingsOf(config, namespace),
       serverImage: config.serverImage,

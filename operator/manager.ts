@@ -66,7 +66,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   if (signal.aborted || !(await lead(lease, options, signal))) return;
   const reporter = { controller: "kes-operator.io/operator", instance: identity };
   const events = stack.use(new Events({ api, log, ...reporter, now: () => Date.now() }));
-  const runs = controllersIn({ config, namespace, api, caches, events, metrics }).map((controller) => {
+  const runs = controllersIn({ config, namespace, api, caches, events, log, metrics }).map((controller) => {
     return new ControllerRun(controller, { clock: systemClock, log, metrics: metrics.controller(controller.name) });
   });
   log.info("controllers run");

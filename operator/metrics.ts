@@ -74,6 +74,11 @@ export class Metrics {
     "namespace",
     "name",
   ]);
+  readonly #repairs = this.#counter(
+    "kes_operator_repairs_total",
+    "Children that somebody else had changed or deleted, put right, by server.",
+    ["namespace", "name"],
+  );
   readonly #propagation = this.#histogram(
     "kes_operator_bundle_propagation_seconds",
     "From the write of a policy bundle until every ready pod of its server has it.",
@@ -144,9 +149,14 @@ export class Metrics {
     this.#propagation.observe(seconds);
   }
 
+  /** Somebody else had changed one of its children. */
+  childRepaired(server: string): void {
+    this.#repairs.inc(labelsOf(server));
+  }
+
   /** The server is gone, and its series with it. */
   forget(server: string): void {
-    this.#bundleWrites.remove(labelsOf(server));
+    for (const counter of [this.#bundleWrites, this.#repairs]) counter.remove(labelsOf(server));
   }
 
   /** For a scrape. @param more families that are ready as text */

@@ -10,22 +10,29 @@ export const operatorServer: readonly Mutant[] = [
   {
     name: "removals are published without waiting for what belongs to them",
     file: `${folder}/publish-bundle.ts`,
-    find: "if (published === undefined || !takesAway(published.bundle, bundle)) return",
-    replace: "if (published === undefined || bundle !== undefined) return",
+    find: "|| !takesAway(published.bundle, outgoing.bundle)) return",
+    replace: "|| outgoing.bundle !== undefined) return",
     tests: visits,
   },
   {
     name: "a bundle that does not fit is published nevertheless",
     file: `${folder}/publish-bundle.ts`,
-    find: "if (storedBundle(encoded.text) === undefined) return",
-    replace: "if (encoded.text === undefined) return",
+    find: "return storedBundle(text) !== undefined;",
+    replace: "return text !== undefined;",
     tests: visits,
   },
   {
     name: "the mass-revocation brake is never asked",
     file: `${folder}/publish-bundle.ts`,
-    find: "if (!server.spec.propagation.revocationBrake) return",
-    replace: "if (server.spec.propagation.revocationBrake) return",
+    find: "server.spec.propagation.revocationBrake ? brake(",
+    replace: "!server.spec.propagation.revocationBrake ? brake(",
+    tests: visits,
+  },
+  {
+    name: "while a revocation is held nothing else goes out",
+    file: `${folder}/publish-bundle.ts`,
+    find: "...(fits(encoded) && { meanwhile })",
+    replace: "",
     tests: visits,
   },
   {
@@ -38,9 +45,9 @@ export const operatorServer: readonly Mutant[] = [
   {
     name: "the children are brought before the policies are out",
     file: `${folder}/reconcile.ts`,
-    find: "      await this.#publish(server, memory, compilation, { plan, decision, signal });\n      await this.#children.bring(server, plan, signal);",
+    find: "      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });\n      await this.#children.bring(server, plan, signal);",
     replace:
-      "      await this.#children.bring(server, { ...plan, objects: plan.objects.toReversed() }, signal);\n      await this.#publish(server, memory, compilation, { plan, decision, signal });",
+      "      await this.#children.bring(server, { ...plan, objects: plan.objects.toReversed() }, signal);\n      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });\n",
     tests: visits,
   },
   {
@@ -76,6 +83,13 @@ export const operatorServer: readonly Mutant[] = [
     file: `${folder}/programmed.ts`,
     find: " && !state.stale",
     replace: "",
+    tests: propagation,
+  },
+  {
+    name: "what a pod said before a bundle came back confirms it",
+    file: `${folder}/programmed.ts`,
+    find: "?.findLast((number) => number <= asked) ??",
+    replace: "?.at(-1) ??",
     tests: propagation,
   },
   {

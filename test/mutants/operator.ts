@@ -166,6 +166,13 @@ export const operator: readonly Mutant[] = [
     tests: [brake],
   },
   {
+    name: "the brake lets go when others are admitted",
+    file: "operator/bundle/brake.ts",
+    find: "heldSince === undefined && (",
+    replace: "(",
+    tests: [brake],
+  },
+  {
     name: "the brake holds what was asked for",
     file: "operator/bundle/brake.ts",
     find: " && !asked.has(hash)",

@@ -1,6 +1,6 @@
 // Brings the children of one KesServer to what the plan says, by server-side apply, and removes those that must not be there.
 // A child that was applied as planned and still says so costs no call: the annotation holds a hash of what was applied, and
-// the cache tells whether somebody has changed it since.
+// the cache tells whether somebody has changed it since; who had to put something right says so.
 import { annotations, fieldManagers } from "../../api/kinds.ts";
 import type { KesServer } from "../../api/generated.ts";
 import type { KubeApi } from "../../kube/api.ts";
@@ -14,7 +14,11 @@ export interface ChildrenDeps {
   readonly api: KubeApi;
   /** The managed objects of a kind; undefined: the kind is not watched. */
   readonly cacheOf: (resource: Resource) => Cache<KubeObject> | undefined;
+  /** Somebody else had changed or deleted `child`, which is put right. */
+  readonly onRepair: (server: KesServer, child: KubeObject) => void;
 }
+
+export type Applied = "unchanged" | "applied" | "repaired";
 
 /** What our last apply of a child was. */
 interface LastApply {
@@ -23,6 +27,7 @@ interface LastApply {
   readonly over: string | undefined;
   /** The version that it left: a value that the API server spells anew is no drift. */
   readonly version: string | undefined;
+  readonly uid: string | undefined;
 }
 
 export class Children {
@@ -37,7 +42,11 @@ export class Children {
   /** @returns how many objects were written or deleted @throws ApiError */
   async bring(server: KesServer, plan: Plan, signal: AbortSignal): Promise<number> {
     let changes = 0;
-    for (const planned of plan.objects) if (await this.apply(planned, signal)) changes += 1;
+    for (const planned of plan.objects) {
+      const applied = await this.apply(planned, signal);
+      if (applied !== "unchanged") changes += 1;
+      if (applied === "repaired") this.#deps.onRepair(server, planned.object);
+    }
     for (const { resource, ref } of plan.unwanted) {
       const live = this.#deps.cacheOf(resource)?.get(ref);
       if (live === undefined || !isOwnedBy(live, server)) continue;
@@ -48,17 +57,26 @@ export class Children {
     return changes;
   }
 
-  /** @returns whether a call was needed @throws ApiError */
-  async apply({ resource, object }: PlannedObject, signal: AbortSignal): Promise<boolean> {
+  /** @throws ApiError */
+  async apply({ resource, object }: PlannedObject, signal: AbortSignal): Promise<Applied> {
     const ref = refOfObject(object);
     const live = this.#deps.cacheOf(resource)?.get(ref);
     const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
     if (live !== undefined) requireOwn(live, object);
-    if (live !== undefined && this.#isInOrder(id, live, object)) return false;
+    if (live !== undefined && this.#isInOrder(id, live, object)) return "unchanged";
     const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
-    const [over, version] = [live?.metadata.resourceVersion, stored.metadata.resourceVersion];
-    this.#left.set(id, { hash: hashOf(object), over, version });
-    return true;
+    const { resourceVersion: version, uid } = stored.metadata;
+    const isRepair = this.#isRepair(id, live, stored);
+    this.#left.set(id, { hash: hashOf(object), over: live?.metadata.resourceVersion, version, uid });
+    return isRepair ? "repaired" : "applied";
+  }
+
+  /** Whether it had been as it is now before, as far as we know. @param live as the cache had it */
+  #isRepair(id: string, live: KubeObject | undefined, stored: KubeObject): boolean {
+    const left = this.#left.get(id);
+    if (live === undefined) return left !== undefined && left.uid !== stored.metadata.uid;
+    const isMeant = left === undefined ? hashOf(live) === hashOf(stored) : left.hash === hashOf(stored);
+    return isMeant && live.metadata.resourceVersion !== stored.metadata.resourceVersion;
   }
 
   /** Drops what is remembered of the children of a server that is gone. */

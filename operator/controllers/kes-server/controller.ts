@@ -46,6 +46,9 @@ export const childKinds: readonly Resource[] = [
   serviceMonitors,
 ];
 
+/** What a cluster may do without, and may get at any time. */
+const optionalKinds: readonly Resource[] = [certificates, issuers, serviceMonitors];
+
 export function createKesServerController(deps: KesServerDeps): Controller {
   let enqueue: Enqueue | undefined;
   const reports = new PodReports({
@@ -88,6 +91,7 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
     (kind) => deps.childrenOf(kind)?.subscribe(addByLabel(labels.server, echoTime)) ?? [],
   );
   return [
+    ...noticeArrivals(deps, () => addAllOf(undefined)),
     ...children,
     servers.subscribe((change) => {
       add(keyOf(change.ref), isOwnStatus(change) ? echoTime : 0);
@@ -116,6 +120,12 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
     }),
     certificateRequests.subscribe(addByLabel(labels.server)),
   ];
+}
+
+/** A kind that comes or goes is of concern to all. */
+function noticeArrivals({ certificateRequests, childrenOf }: KesServerDeps, add: () => void): readonly (() => void)[] {
+  const caches = optionalKinds.flatMap((kind) => childrenOf(kind) ?? []);
+  return [certificateRequests, ...caches].map((cache) => cache.onInstalled(add));
 }
 
 /** Labels of namespaces give or take consent, on any server. */

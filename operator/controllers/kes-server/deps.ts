@@ -3,10 +3,11 @@
 import type { KesIdentity, KesKey, KesPolicy, KesServer } from "../../api/generated.ts";
 import type { VerdictBoard } from "../../bundle/verdict-board.ts";
 import type { KubeApi } from "../../kube/api.ts";
-import type { Cache } from "../../kube/cache.ts";
+import type { Cache, OptionalCache } from "../../kube/cache.ts";
 import type { EventRecorder } from "../../kube/events.ts";
 import type { KubeObject, Resource } from "../../kube/object.ts";
 import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
+import type { Log } from "../../log.ts";
 import type { LiveCertificateRequest, LivePod } from "./live-objects.ts";
 import type { OperatorSettings } from "./settings.ts";
 
@@ -19,13 +20,14 @@ export interface KesServerDeps {
   /** undefined: the operator may not list namespaces. */
   readonly namespaces: Cache<KubeObject> | undefined;
   readonly pods: Cache<LivePod>;
-  readonly certificateRequests: Cache<LiveCertificateRequest>;
+  readonly certificateRequests: OptionalCache<LiveCertificateRequest>;
   /** The managed objects of one of the kinds of children; undefined: the kind is not watched. */
-  readonly childrenOf: <T extends KubeObject = KubeObject>(resource: Resource) => Cache<T> | undefined;
+  readonly childrenOf: <T extends KubeObject = KubeObject>(resource: Resource) => OptionalCache<T> | undefined;
   /** Whether the cluster serves a kind; undefined: not known yet. */
   readonly isServed: (resource: Resource) => boolean | undefined;
   readonly board: VerdictBoard;
   readonly events: EventRecorder;
+  readonly log: Log;
   readonly metrics: ServerMetrics;
   readonly settings: OperatorSettings;
   /** For servers that name no image. */
@@ -42,5 +44,7 @@ export interface ServerMetrics {
   bundlePublished(server: string, revision: string): void;
   /** Every ready pod has the published bundle, this many seconds after it was written. */
   bundlePropagated(server: string, seconds: number): void;
+  /** Somebody else had changed one of its children, which is put right. */
+  childRepaired(server: string): void;
   forget(server: string): void;
 }

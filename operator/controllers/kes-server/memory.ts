@@ -28,12 +28,12 @@ export class ServerMemory {
   /** Warnings that were told, so that each is told once. */
   readonly told = new Set<string>();
 
-  /** Notes that `bundle` is in the ConfigMap. */
-  publish(bundle: Bundle, revision: string, now: number): void {
+  /** Notes that `bundle` is in the ConfigMap. @param isWhole nothing was held back */
+  publish(bundle: Bundle, revision: string, now: number, isWhole = true): void {
     this.published = { bundle, revision, since: now };
     this.publications.published(revision);
     this.gathering = undefined;
-    this.heldSince = undefined;
+    if (isWhole) this.heldSince = undefined;
     this.propagated = false;
     this.drops.clear(this.considered);
   }

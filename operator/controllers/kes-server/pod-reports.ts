@@ -15,8 +15,17 @@ export interface PodTarget {
   readonly ready: boolean;
 }
 
+/** A published bundle. */
+export interface Wanted {
+  readonly revision: string;
+  /** In the order of publication; the same revision may be published again. */
+  readonly number: number;
+}
+
 export interface PodReport {
   readonly target: PodTarget;
+  /** Number of the last bundle that was published when it was asked for `state`. */
+  readonly asked: number;
   /** undefined: not asked yet, or it gave no answer. */
   readonly state: SyncState | undefined;
   /** Why there is no answer; undefined before the first. */
@@ -36,12 +45,13 @@ export interface PodReportsOptions {
 const firstPause = 200;
 const longestPause = 5000;
 const calmPause = 60_000;
+const nothing: Wanted = { revision: "", number: 0 };
 /** A pod that misses fewer calls than these in a row keeps its last answer: thousands of statuses hang on it. */
 const patience = 3;
 
 interface Followed {
   report: PodReport;
-  wanted: string;
+  wanted: Wanted;
   pause: number;
   /** Calls in a row that gave no answer. */
   misses: number;
@@ -58,8 +68,8 @@ export class PodReports implements Disposable {
     this.#options = options;
   }
 
-  /** From now on asks these pods of `server`, and no others, for `revision`. */
-  follow(server: string, targets: readonly PodTarget[], revision: string): void {
+  /** From now on asks these pods of `server`, and no others, for a bundle. */
+  follow(server: string, targets: readonly PodTarget[], bundle: Wanted): void {
     const pods = this.#servers.get(server) ?? new Map<string, Followed>();
     this.#servers.set(server, pods);
     const wanted = new Set(targets.map(({ uid }) => uid));
@@ -69,7 +79,7 @@ export class PodReports implements Disposable {
       pod.asked.resolve();
       pods.delete(uid);
     }
-    for (const target of targets) this.#followPod(server, target, revision);
+    for (const target of targets) this.#followPod(server, target, bundle);
   }
 
   /** Waits until every pod was asked once, at most `ms` milliseconds: a new pod must not look like one that is silent. */
@@ -86,22 +96,22 @@ export class PodReports implements Disposable {
   }
 
   forget(server: string): void {
-    this.follow(server, [], "");
+    this.follow(server, [], nothing);
     this.#servers.delete(server);
   }
 
   [Symbol.dispose](): void {
-    for (const server of this.#servers.keys()) this.follow(server, [], "");
+    for (const server of this.#servers.keys()) this.follow(server, [], nothing);
     this.#servers.clear();
   }
 
-  #followPod(server: string, target: PodTarget, revision: string): void {
+  #followPod(server: string, target: PodTarget, wanted: Wanted): void {
     const pods = this.#servers.get(server);
     const known = pods?.get(target.uid);
     if (known === undefined) {
       const pod: Followed = {
-        report: { target, state: undefined, problem: undefined },
-        wanted: revision,
+        report: { target, asked: 0, state: undefined, problem: undefined },
+        wanted,
         pause: firstPause,
         misses: 0,
         timer: undefined,
@@ -113,8 +123,8 @@ export class PodReports implements Disposable {
     }
     const moved = known.report.target.url !== target.url || known.report.target.ready !== target.ready;
     known.report = { ...known.report, target };
-    if (known.wanted === revision && !moved) return;
-    known.wanted = revision;
+    if (known.wanted.number === wanted.number && !moved) return;
+    known.wanted = wanted;
     known.pause = firstPause;
     this.#askAfter(server, known, 0);
   }
@@ -127,19 +137,20 @@ export class PodReports implements Disposable {
 
   async #ask(server: string, pod: Followed): Promise<void> {
     const asked = pod.timer;
-    const before = pod.report;
+    const [before, { number }] = [pod.report, pod.wanted];
     const { target } = before;
     const answer = await this.#answerOf(target.url);
     // Replaced or let go of meanwhile: somebody else asks, or nobody.
     if (pod.timer !== asked || this.#servers.get(server)?.get(target.uid) !== pod) return;
-    noteAnswer(pod, answer);
-    const calm = answer.state?.revision === pod.wanted && isCalm(answer.state);
-    this.#askAfter(server, pod, calm ? calmPause : pod.pause);
-    pod.pause = calm ? firstPause : Math.min(pod.pause * 2, longestPause);
-    if (meaningOf(before) !== meaningOf(pod.report)) this.#options.onChange(server);
+    noteAnswer(pod, { ...answer, asked: number });
+    const has = answer.state?.revision === pod.wanted.revision;
+    this.#askAfter(server, pod, nextPause(pod, has && isCalm(answer.state)));
+    // An answer that was the same before the bundle came back has another meaning now.
+    const isNew = (has && before.asked !== number) || meaningOf(before) !== meaningOf(pod.report);
+    if (isNew) this.#options.onChange(server);
   }
 
-  async #answerOf(url: string): Promise<Omit<PodReport, "target">> {
+  async #answerOf(url: string): Promise<Omit<PodReport, "target" | "asked">> {
     try {
       return { state: await this.#options.fetch(url), problem: undefined };
     } catch (error) {
@@ -155,7 +166,16 @@ function noteAnswer(pod: Followed, answer: Omit<PodReport, "target">): void {
   if (!isKept) pod.report = { target: pod.report.target, ...answer };
 }
 
-function isCalm({ keystore, keys, stale }: SyncState): boolean {
+/** Milliseconds until it is asked again. */
+function nextPause(pod: Followed, calm: boolean): number {
+  const { pause } = pod;
+  pod.pause = calm ? firstPause : Math.min(pause * 2, longestPause);
+  return calm ? calmPause : pause;
+}
+
+function isCalm(state: SyncState | undefined): boolean {
+  if (state === undefined) return false;
+  const { keystore, keys, stale } = state;
   return !stale && keystore.problem === null && Object.values(keys).every((seen) => /^[0-9a-f]{16}$/.test(seen));
 }
 

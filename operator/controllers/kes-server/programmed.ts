@@ -5,16 +5,19 @@ import type { Judgement } from "../../bundle/verdict.ts";
 import type { PodReport } from "./pod-reports.ts";
 
 export class Publications {
-  readonly #numbers = new Map<string, number>();
+  /** By revision, in order: it may have been published more than once. */
+  readonly #numbers = new Map<string, number[]>();
   /** By object: what it said, and since which number. */
   readonly #objects = new Map<string, { readonly says: string; readonly since: number }>();
   #last = 0;
 
   /** Notes that the bundle `revision` is out. Revisions that come back count anew. */
   published(revision: string): void {
-    if (this.#numbers.get(revision) === this.#last && this.#last > 0) return;
+    const numbers = this.#numbers.get(revision) ?? [];
+    if (numbers.at(-1) === this.#last && this.#last > 0) return;
     this.#last += 1;
-    this.#numbers.set(revision, this.#last);
+    // The last of all that is remembered: whoever was asked before the last few is asked again by now.
+    this.#numbers.set(revision, [...numbers, this.#last].slice(-10));
     if (this.#numbers.size <= 1000) return;
     const [oldest] = this.#numbers.keys();
     if (oldest !== undefined) this.#numbers.delete(oldest);
@@ -37,9 +40,12 @@ export class Publications {
     for (const object of this.#objects.keys()) if (!objects.has(object)) this.#objects.delete(object);
   }
 
-  /** 0 for a bundle that was not published by this process. */
-  numberOf(revision: string | null | undefined): number {
-    return this.#numbers.get(revision ?? "") ?? 0;
+  /**
+   * 0 for a bundle that was not published by this process.
+   * @param asked the number of the last bundle by then: what a pod said before a revision came back is no word about that
+   */
+  numberOf(revision: string | null | undefined, asked = Infinity): number {
+    return this.#numbers.get(revision ?? "")?.findLast((number) => number <= asked) ?? 0;
   }
 }
 
@@ -57,8 +63,8 @@ export interface PodCount {
 export function countPods(reports: readonly PodReport[], publications: Publications, since: number): PodCount {
   const ready = reports.filter(({ target }) => target.ready);
   const silent = ready.filter(({ state }) => state === undefined);
-  const confirmed = ready.filter(({ state }) => {
-    return state !== undefined && publications.numberOf(state.revision) >= since && !state.stale;
+  const confirmed = ready.filter(({ state, asked }) => {
+    return state !== undefined && publications.numberOf(state.revision, asked) >= since && !state.stale;
   });
   const behind = ready.filter((report) => report.state !== undefined && !confirmed.includes(report));
   return { ready: ready.length, confirmed: confirmed.length, silent: names(silent), behind: names(behind) };

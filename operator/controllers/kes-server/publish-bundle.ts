@@ -1,27 +1,44 @@
-// Decides at each visit whether what was compiled goes out now. Nothing is taken from anybody in the dark: removals are
+// Decides at each visit what goes out now of what was compiled. Nothing is taken from anybody in the dark: removals are
 // gathered for a moment, a mass revocation that nobody asked for is held, and what does not fit leaves the former in force.
-import { bundleKey, storedBundle } from "../../../sidecar/contract/bundle.ts";
+import { bundleKey, encodeBundle, storedBundle } from "../../../sidecar/contract/bundle.ts";
+import type { Bundle, EncodedBundle } from "../../../sidecar/contract/bundle.ts";
 import { readBundle } from "../../../sidecar/contract/bundle-reader.ts";
 import type { VerifiedBundle } from "../../../sidecar/contract/bundle-reader.ts";
 import type { KesServer } from "../../api/generated.ts";
-import { judgeRevocation } from "../../bundle/brake.ts";
+import { judgeRevocation, withoutLoss } from "../../bundle/brake.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { Judgement } from "../../bundle/verdict.ts";
 import { gather, takesAway } from "./gathering.ts";
 import type { LiveConfigMap } from "./live-objects.ts";
-import type { ServerMemory } from "./memory.ts";
+import type { PublishedBundle, ServerMemory } from "./memory.ts";
 
 export type Decision =
   | { readonly kind: "current" }
   | { readonly kind: "publish" }
   /** Removals wait for what belongs to them; milliseconds. */
   | { readonly kind: "gather"; readonly after: number }
-  /** `after`: milliseconds until it is to be decided again; absent: an edit has to come. */
-  | { readonly kind: "hold"; readonly judgement: Judgement; readonly after?: number };
+  | Hold;
+
+export interface Hold {
+  readonly kind: "hold";
+  readonly judgement: Judgement;
+  /** Milliseconds until it is to be decided again; absent: an edit has to come. */
+  readonly after?: number;
+  /** What goes out in the meantime; absent: nothing. */
+  readonly meanwhile?: Outgoing & { readonly withheld: ReadonlyMap<string, string> };
+}
+
+/** What pods are told. */
+export type Outgoing = { readonly bundle: Bundle; readonly encoded: EncodedBundle };
+
+/** @returns undefined: what is there stays */
+export function outgoingOf(decision: Decision, compilation: Compilation): Outgoing | undefined {
+  return decision.kind === "hold" ? decision.meanwhile : compilation;
+}
 
 /** @param now milliseconds since 1970 */
 export function decide(server: KesServer, compilation: Compilation, memory: ServerMemory, now: number): Decision {
-  const { bundle, encoded } = compilation;
+  const { encoded } = compilation;
   const { published } = memory;
   memory.considered = memory.drops.mark();
   if (published?.revision === encoded.revision) {
@@ -30,30 +47,48 @@ export function decide(server: KesServer, compilation: Compilation, memory: Serv
     memory.heldSince = undefined;
     return { kind: "current" };
   }
-  if (storedBundle(encoded.text) === undefined) return { kind: "hold", judgement: tooLarge };
-  if (published === undefined || !takesAway(published.bundle, bundle)) return { kind: "publish" };
-  const gathering = gather(memory.gathering, encoded.revision, now);
-  if (gathering !== undefined) {
-    memory.gathering = gathering.gathering;
-    return { kind: "gather", after: gathering.wait };
-  }
-  if (!server.spec.propagation.revocationBrake) return { kind: "publish" };
-  return brake(compilation, memory, now);
+  if (!fits(encoded)) return { kind: "hold", judgement: tooLarge };
+  if (published === undefined) return { kind: "publish" };
+  const wasHeld = memory.heldSince !== undefined;
+  const held = server.spec.propagation.revocationBrake ? brake(compilation, published, memory, now) : undefined;
+  const decision: Decision = held ?? { kind: "publish" };
+  // What was held has waited long enough.
+  if (wasHeld && held === undefined) return decision;
+  return gatherFirst(outgoingOf(decision, compilation), published, memory, now) ?? decision;
 }
 
-function brake({ bundle }: Compilation, memory: ServerMemory, now: number): Decision {
-  const previous = memory.published?.bundle;
-  if (previous === undefined) return { kind: "publish" };
-  const verdict = judgeRevocation({
-    previous,
-    next: bundle,
-    asked: memory.drops.in(previous),
-    heldSince: memory.heldSince,
-    now,
-  });
-  if (verdict.kind === "publish") return { kind: "publish" };
+function fits({ text }: EncodedBundle): boolean {
+  return storedBundle(text) !== undefined;
+}
+
+function gatherFirst(
+  outgoing: Outgoing | undefined,
+  published: PublishedBundle,
+  memory: ServerMemory,
+  now: number,
+): Decision | undefined {
+  if (outgoing === undefined || !takesAway(published.bundle, outgoing.bundle)) return undefined;
+  const gathering = gather(memory.gathering, outgoing.encoded.revision, now);
+  if (gathering === undefined) return undefined;
+  memory.gathering = gathering.gathering;
+  return { kind: "gather", after: gathering.wait };
+}
+
+function brake(
+  { bundle: next }: Compilation,
+  { bundle: previous }: PublishedBundle,
+  memory: ServerMemory,
+  now: number,
+): Hold | undefined {
+  const { heldSince } = memory;
+  const verdict = judgeRevocation({ previous, next, asked: memory.drops.in(previous), heldSince, now });
+  if (verdict.kind === "publish") return undefined;
   memory.heldSince ??= now;
-  return { kind: "hold", judgement: verdict.judgement, after: verdict.until - now };
+  const { judgement, until, withheld } = verdict;
+  const bundle = withoutLoss(previous, next, withheld);
+  const encoded = encodeBundle(bundle);
+  const meanwhile = { bundle, encoded, withheld };
+  return { kind: "hold", judgement, after: until - now, ...(fits(encoded) && { meanwhile }) };
 }
 
 /** The bundle in a ConfigMap; undefined: none, or one that cannot be read and is to be replaced. */

@@ -2,17 +2,16 @@
 // status. Level-triggered: it looks at everything and assumes nothing about why it was called. Policies go first, since a
 // revocation must not wait for a Deployment.
 import { annotations, kesServers } from "../../api/kinds.ts";
-import type { KesIdentity, KesServer, KesServerStatus } from "../../api/generated.ts";
+import type { KesIdentity, KesServer } from "../../api/generated.ts";
 import { compileBundle } from "../../bundle/compile.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { NamespaceLabels } from "../../bundle/consent.ts";
-import { isAboutToSpeak, serverKeyOf } from "../../bundle/identities.ts";
+import { serverKeyOf } from "../../bundle/identities.ts";
 import { indexBy } from "../../kube/index-by.ts";
 import type { Index } from "../../kube/index-by.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
-import { FirstWord } from "../first-word.ts";
 import { isOfInstance, StatusWriter } from "../status-writer.ts";
 import { checkServer } from "./checks.ts";
 import { Children } from "./children.ts";
@@ -30,10 +29,10 @@ import type { Plan } from "./plan.ts";
 import { podsOf, targetsOf } from "./pod-view.ts";
 import type { PodReports } from "./pod-reports.ts";
 import { publicationOf, reportOf } from "./server-report.ts";
-import { bundleIn, decide } from "./publish-bundle.ts";
-import type { Decision } from "./publish-bundle.ts";
+import { bundleIn, decide, outgoingOf } from "./publish-bundle.ts";
+import type { Decision, Outgoing } from "./publish-bundle.ts";
 import { statusOf, storeWasUsed } from "./server-status.ts";
-import { findCondition, isTrue } from "../../api/conditions.ts";
+import { tellOnce, tellReady, tellRepair } from "./telling.ts";
 import type { ServerView } from "./view.ts";
 
 /** Milliseconds: how often a server is looked at although nothing happened. */
@@ -49,7 +48,6 @@ export class ServerReconciler {
   readonly #deps: KesServerDeps;
   readonly #reports: PodReports;
   readonly #children: Children;
-  readonly #firstWord = new FirstWord();
   readonly #writer: StatusWriter;
   readonly #memories = new Map<string, ServerMemory>();
   /** By server. */
@@ -59,8 +57,8 @@ export class ServerReconciler {
     this.#deps = deps;
     this.#clients = indexBy(deps.identities, serverKeyOf);
     this.#reports = reports;
-    this.#children = new Children({ api: deps.api, cacheOf: deps.childrenOf });
-    const { api, events, instanceId } = deps;
+    const { api, events, instanceId, childrenOf: cacheOf } = deps;
+    this.#children = new Children({ api, cacheOf, onRepair: (server, child) => tellRepair(deps, server, child) });
     this.#writer = new StatusWriter({ api, events, instanceId, resource: kesServers });
   }
 
@@ -76,8 +74,6 @@ export class ServerReconciler {
     if (!this.#writer.isOurs(server) || server.metadata.deletionTimestamp !== undefined) return this.#forget(key);
     const memory = this.memoryOf(key);
     this.#adoptPublished(server, memory);
-    const wait = this.#waitForClients(key, memory);
-    if (wait > 0) return { after: wait };
     const compilation = this.#compile(server, memory);
     const isPaused = server.metadata.annotations?.[annotations.paused] === "true";
     const decision = decide(server, compilation, memory, this.#deps.now());
@@ -91,7 +87,7 @@ export class ServerReconciler {
     this.#deps.board.publish(key, reportOf(view, memory, compilation));
     const status = statusOf(view);
     const written = await this.#writer.write(server, status, signal);
-    if (written === "written") this.#tellReady(server, status);
+    if (written === "written") tellReady(this.#deps, server, status);
     if (seen.failure !== undefined) throw seen.failure;
     return { after: written === "stale" ? staleInterval : this.#nextVisit(decision, compilation, seen) };
   }
@@ -103,16 +99,8 @@ export class ServerReconciler {
     this.#reports.forget(key);
     this.#children.forget(namespace, name);
     this.#memories.delete(key);
-    this.#firstWord.forget(key);
     this.#writer.forget(key);
     return {};
-  }
-
-  /** While hashes of clients are about to be found: the first bundle is then written once. @returns milliseconds */
-  #waitForClients(key: string, { published }: ServerMemory): number {
-    const { instanceId, now } = this.#deps;
-    const isAwaited = (client: KesIdentity): boolean => isOfInstance(client, instanceId) && isAboutToSpeak(client);
-    return this.#firstWord.wait(key, published === undefined && this.#clients.of(key).some(isAwaited), now());
   }
 
   /** After a restart, and when somebody else wrote the ConfigMap: what is there is what pods have. */
@@ -144,11 +132,12 @@ export class ServerReconciler {
   async #act(server: KesServer, memory: ServerMemory, compilation: Compilation, how: Acting): Promise<Seen> {
     const { signal, decision } = how;
     const seen = await this.#see(server, memory, compilation, signal);
-    for (const { reason, message } of seen.warnings) this.#tellOnce(server, memory, reason, message);
+    for (const warning of seen.warnings) tellOnce(this.#deps, server, memory, warning);
     if (seen.accepted.reason === "InvalidSpec") return seen;
     try {
-      const plan = planServer({ ...seen.observed, bundle: decision.kind === "hold" ? undefined : compilation.encoded });
-      await this.#publish(server, memory, compilation, { plan, decision, signal });
+      const outgoing = outgoingOf(decision, compilation);
+      const plan = planServer({ ...seen.observed, bundle: outgoing?.encoded });
+      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });
       await this.#children.bring(server, plan, signal);
       return seen;
     } catch (error) {
@@ -158,17 +147,18 @@ export class ServerReconciler {
   }
 
   /** The policies go out before anything else is written: a revocation must not wait for a Deployment. */
-  async #publish(server: KesServer, memory: ServerMemory, compilation: Compilation, how: Publishing): Promise<void> {
+  async #publish(server: KesServer, memory: ServerMemory, outgoing: Outgoing, how: Publishing): Promise<void> {
     const { plan, decision, signal } = how;
-    if (decision.kind !== "publish") return;
+    const { revision } = outgoing.encoded;
+    if (memory.published?.revision === revision) return;
     const name = childNames(server.metadata.name).bundle;
     const planned = plan.objects.find(({ resource, object }) => {
       return resource.kind === "ConfigMap" && object.metadata.name === name;
     });
     if (planned === undefined) return;
     await this.#children.apply(planned, signal);
-    memory.publish(compilation.bundle, compilation.encoded.revision, this.#deps.now());
-    this.#deps.metrics.bundlePublished(keyOf(refOfObject(server)), compilation.encoded.revision);
+    memory.publish(outgoing.bundle, revision, this.#deps.now(), decision.kind !== "hold");
+    this.#deps.metrics.bundlePublished(keyOf(refOfObject(server)), revision);
   }
 
   async #see(server: KesServer, memory: ServerMemory, { admin }: Compilation, signal: AbortSignal): Promise<Seen> {
@@ -210,7 +200,9 @@ export class ServerReconciler {
 
   async #askPods(key: string, server: KesServer, memory: ServerMemory): Promise<void> {
     const targets = targetsOf(server, podsOf(server, this.#deps.pods));
-    this.#reports.follow(key, targets, memory.published?.revision ?? "");
+    const { published, publications } = memory;
+    const revision = published?.revision ?? "";
+    this.#reports.follow(key, targets, { revision, number: publications.numberOf(revision) });
     await this.#reports.firstAnswers(key, firstAnswerTime);
   }
 
@@ -219,7 +211,7 @@ export class ServerReconciler {
     const key = keyOf(refOfObject(server));
     const pods = podsOf(server, this.#deps.pods);
     const reports = this.#reports.of(key);
-    const held = decision.kind === "hold" ? decision.judgement : undefined;
+    const held = decision.kind === "hold" ? decision : undefined;
     const publication = publicationOf({ server, memory, reports, held, now });
     const { ready, confirmed } = publication.count;
     if (!memory.propagated && ready > 0 && confirmed === ready && memory.published !== undefined) {
@@ -240,23 +232,6 @@ export class ServerReconciler {
       pods,
       reports,
     };
-  }
-
-  #tellReady(server: KesServer, { conditions, endpoint = "" }: KesServerStatus): void {
-    if (isTrue(server.status?.conditions, "Ready") === isTrue(conditions, "Ready")) return;
-    const ready = findCondition(conditions, "Ready");
-    const told =
-      ready?.status === "True"
-        ? ({ type: "Normal", reason: "Ready", message: `serving at ${endpoint}` } as const)
-        : ({ type: "Warning", reason: "NotReady", message: `${ready?.reason}: ${ready?.message}` } as const);
-    this.#deps.events.record({ regarding: server, action: "Reconcile", ...told });
-  }
-
-  #tellOnce(server: KesServer, memory: ServerMemory, reason: string, message: string): void {
-    const id = `${reason} ${message}`;
-    if (memory.told.has(id)) return;
-    memory.told.add(id);
-    this.#deps.events.record({ regarding: server, type: "Warning", reason, action: "Reconcile", message });
   }
 
   #nextVisit(decision: Decision, { nextChange }: Compilation, { missing }: Seen): number {

@@ -60,7 +60,7 @@ function judgeKeystore({ server, reports }: ServerView): Judgement {
 
 function judgePolicies({ publication, server }: ServerView): Judgement {
   const { held, count, late, revision } = publication;
-  if (held !== undefined) return held;
+  if (held !== undefined) return held.judgement;
   if (revision === undefined) {
     return { status: "False", reason: "NotPublished", message: "the first policy bundle is not written yet" };
   }

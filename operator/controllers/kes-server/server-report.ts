@@ -5,6 +5,7 @@ import type { Compilation } from "../../bundle/compile.ts";
 import type { IdentityVerdict, Judgement, KeyVerdict, PolicyVerdict } from "../../bundle/verdict.ts";
 import type { ServerReport } from "../../bundle/verdict-board.ts";
 import type { ServerMemory } from "./memory.ts";
+import type { Hold } from "./publish-bundle.ts";
 import type { PodReport } from "./pod-reports.ts";
 import { countPods, judgePods } from "./programmed.ts";
 import { judgeServer } from "./server-conditions.ts";
@@ -14,7 +15,7 @@ interface Published {
   readonly server: KesServer;
   readonly memory: ServerMemory;
   readonly reports: readonly PodReport[];
-  readonly held: Judgement | undefined;
+  readonly held: Hold | undefined;
   readonly now: number;
 }
 
@@ -58,39 +59,46 @@ export function reportOf(view: ServerView, memory: ServerMemory, compilation: Co
 class ObjectJudge {
   readonly #view: ServerView;
   readonly #memory: ServerMemory;
+  /** Policies that somebody has who would lose them. */
+  readonly #withheld: ReadonlySet<string>;
   readonly #byNumber = new Map<number, Judgement>();
   readonly #seen = new Set<string>();
 
   constructor(view: ServerView, memory: ServerMemory) {
     this.#view = view;
     this.#memory = memory;
+    this.#withheld = new Set(view.publication.held?.meanwhile?.withheld.values());
   }
 
   policy(name: string, { generation, accepted }: PolicyVerdict): Judgement {
-    return this.#judge(`policy ${name}`, `${generation} ${accepted.reason}`);
+    const isOut = !this.#withheld.has(name);
+    return this.#judge(`policy ${name}`, `${generation} ${accepted.reason}`, isOut);
   }
 
   /** Counts would change the status of every identity with each pod that comes or goes. */
   identity(key: string, { policies, isAdmin }: IdentityVerdict): Judgement {
-    const judged = this.#judge(`identity ${key}`, JSON.stringify([...policies, isAdmin]));
+    // Of one that has nothing nobody knows whether it had something that is withheld.
+    const isOut = policies.size > 0 || isAdmin;
+    const judged = this.#judge(`identity ${key}`, JSON.stringify([...policies, isAdmin]), isOut);
     return judged.status === "True" ? { ...judged, message: "confirmed by every ready replica" } : judged;
   }
 
   key(name: string, { name: keyName, expected, accepted }: KeyVerdict): Judgement {
-    return this.#judge(`key ${name}`, `${keyName} ${expected ?? ""} ${accepted.reason}`);
+    return this.#judge(`key ${name}`, `${keyName} ${expected ?? ""} ${accepted.reason}`, true);
   }
 
   forgetOthers(): void {
     this.#memory.publications.keepOnly(this.#seen);
   }
 
-  #judge(object: string, says: string): Judgement {
+  /** @param isOut whether it is in what goes out while something else is held */
+  #judge(object: string, says: string, isOut: boolean): Judgement {
     this.#seen.add(object);
     const { publications } = this.#memory;
     const { held, late } = this.#view.publication;
-    const since = publications.sinceOf(object, says, held === undefined);
+    const since = publications.sinceOf(object, says, held === undefined || (isOut && held.meanwhile !== undefined));
     // Not in any published bundle: what keeps it back is what is to be known.
-    if (held !== undefined && since > publications.numberOf(this.#memory.published?.revision)) return held;
+    if (held !== undefined && since > publications.numberOf(this.#memory.published?.revision)) return held.judgement;
     const known = this.#byNumber.get(since);
     if (known !== undefined) return known;
     const judged = judgePods(countPods(this.#view.reports, publications, since), late);

@@ -2,6 +2,7 @@
 import type { KesServer } from "../../api/generated.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { Judgement } from "../../bundle/verdict.ts";
+import type { Hold } from "./publish-bundle.ts";
 import type { LiveCertificate, LiveCertificateRequest, LivePod, LiveWorkload } from "./live-objects.ts";
 import type { PodReport } from "./pod-reports.ts";
 import type { PodCount } from "./programmed.ts";
@@ -30,8 +31,8 @@ export interface Publication {
   readonly identities: number;
   /** Milliseconds since 1970 at which it was written, as far as this process or the status know. */
   readonly since: number;
-  /** Why what was compiled is not out; undefined: it is. */
-  readonly held: Judgement | undefined;
+  /** Why something of what was compiled is not out; undefined: all of it is. */
+  readonly held: Hold | undefined;
   /** Ready pods and which of them have it. */
   readonly count: PodCount;
   /** Whether `propagation.timeout` has passed since. */

@@ -1,7 +1,7 @@
 // The mass-revocation brake: what merely vanished waits, what somebody asked for does not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { judgeRevocation } from "../../../operator/bundle/brake.ts";
+import { judgeRevocation, withoutLoss } from "../../../operator/bundle/brake.ts";
 import type { BrakeDecision, Revocation } from "../../../operator/bundle/brake.ts";
 import { makeBundle } from "../../support/bundles.ts";
 import { noon } from "./declared.ts";
@@ -48,6 +48,22 @@ describe("a bundle that takes the policy from most identities", () => {
     assert.ok(decision.kind === "hold" && decision.until === noon + 10 * seconds);
   });
 
+  test("goes on waiting although so many were admitted meanwhile that the loss is small, or most came back", () => {
+    const heldSince = noon - seconds;
+    const admitted = { previous: bundleOf(0, 100), next: bundleOf(20, 100), heldSince };
+    assert.equal(judge(admitted).kind, "hold");
+    assert.equal(judge({ ...admitted, heldSince: undefined }).kind, "publish");
+    assert.equal(judge({ next: bundleOf(0, 19), heldSince }).kind, "hold");
+    assert.equal(judge({ next: bundleOf(0, 20), heldSince }).kind, "publish");
+  });
+
+  test("names who loses what, and not who asked for it", () => {
+    const asked = new Set(bundleOf(0, 2).identities.keys());
+    const decision = judge({ next: bundleOf(0, 0), asked });
+    assert.ok(decision.kind === "hold");
+    assert.deepEqual(decision.withheld, bundleOf(2, 20).identities);
+  });
+
   test("waits no longer than that because a clock was set back", () => {
     const decision = judge({ heldSince: noon + 3600 * seconds });
     assert.ok(decision.kind === "hold" && decision.until === noon + 30 * seconds);
@@ -84,5 +100,32 @@ describe("a bundle goes out at once", () => {
 
   test("when it only adds", () => {
     assert.equal(judge({ next: bundleOf(0, 500) }).kind, "publish");
+  });
+});
+
+describe("what goes out while a revocation is held", () => {
+  const previous = bundleOf(0, 3);
+
+  test("takes from nobody that is held, and gives and takes whatever else was declared", () => {
+    const next = makeBundle({
+      policies: { p: { allow: ["/v1/status"] }, r: {} },
+      identities: { ["f".repeat(64)]: "r" },
+    });
+    const withheld = new Map([...previous.identities].slice(0, 2));
+    const bundle = withoutLoss(previous, next, withheld);
+    assert.deepEqual(bundle.identities, new Map([...next.identities, ...withheld]));
+    assert.deepEqual(bundle.policies, next.policies, "an edit of their policy counts");
+  });
+
+  test("has the policy of those that are held if that is gone as well, and no other that is", () => {
+    const bundle = withoutLoss(previous, makeBundle({ policies: {}, identities: {} }), previous.identities);
+    assert.deepEqual([...bundle.policies.keys()], ["p"]);
+    assert.deepEqual(bundle.identities, previous.identities);
+  });
+
+  test("gives nobody a second role", () => {
+    const [admin = ""] = previous.identities.keys();
+    const next = { ...makeBundle({ policies: { p: {} }, identities: {} }), admin };
+    assert.equal(withoutLoss(previous, next, previous.identities).identities.has(admin), false);
   });
 });

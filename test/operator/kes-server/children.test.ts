@@ -27,7 +27,8 @@ describe("a child", () => {
 
   const store = (object: KubeObject): KubeObject => {
     version += 1;
-    return (stored = { ...object, metadata: { ...object.metadata, resourceVersion: `${version}` } });
+    const uid = cache.get(refOfObject(object))?.metadata.uid ?? `uid-${version}`;
+    return (stored = { ...object, metadata: { ...object.metadata, uid, resourceVersion: `${version}` } });
   };
 
   beforeEach(() => {
@@ -37,16 +38,16 @@ describe("a child", () => {
       calls += 1;
       return Promise.resolve(store(object));
     };
-    children = new Children({ api: { apply } as unknown as KubeApi, cacheOf: () => cache });
+    children = new Children({ api: { apply } as unknown as KubeApi, cacheOf: () => cache, onRepair: () => undefined });
   });
 
   test("costs one call, however late the cache hears of it", async () => {
     await children.apply(planned("old"), signal);
     cache.put(stored);
-    assert.equal(await children.apply(planned("new"), signal), true);
-    assert.equal(await children.apply(planned("new"), signal), false);
+    assert.equal(await children.apply(planned("new"), signal), "applied");
+    assert.equal(await children.apply(planned("new"), signal), "unchanged");
     cache.put(stored);
-    assert.equal(await children.apply(planned("new"), signal), false);
+    assert.equal(await children.apply(planned("new"), signal), "unchanged");
     assert.equal(calls, 2);
   });
 
@@ -54,7 +55,7 @@ describe("a child", () => {
     await children.apply(planned("old"), signal);
     cache.put(stored);
     await children.apply(planned("new"), signal);
-    assert.equal(await children.apply(planned("old"), signal), true);
+    assert.equal(await children.apply(planned("old"), signal), "applied");
   });
 
   test("is applied again when somebody has changed it since", async () => {
@@ -62,13 +63,21 @@ describe("a child", () => {
     cache.put(stored);
     await children.apply(planned("new"), signal);
     cache.put(store({ ...stored, data: { text: "somebody's" } } as KubeObject));
-    assert.equal(await children.apply(planned("new"), signal), true);
+    assert.equal(await children.apply(planned("new"), signal), "repaired");
+  });
+
+  test("of an operator that was here before is put right, and one of another plan is no repair", async () => {
+    const before = planned("old").object;
+    cache.put(store({ ...before, data: { text: "somebody's" } } as KubeObject));
+    assert.equal(await children.apply(planned("old"), signal), "repaired");
+    cache.put(stored);
+    assert.equal(await children.apply(planned("new"), signal), "applied");
   });
 
   test("is made again when it is gone", async () => {
     await children.apply(planned("new"), signal);
     cache.put(stored);
     cache.remove(refOfObject(stored), false);
-    assert.equal(await children.apply(planned("new"), signal), true);
+    assert.equal(await children.apply(planned("new"), signal), "repaired");
   });
 });

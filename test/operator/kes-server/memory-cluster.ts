@@ -14,6 +14,7 @@ import { Store } from "../../../operator/kube/store.ts";
 import { readBundle } from "../../../sidecar/contract/bundle-reader.ts";
 import type { Bundle } from "../../../sidecar/contract/bundle.ts";
 import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
+import { keptLog } from "../kept-log.ts";
 import { declaredServer, settings } from "./declared-server.ts";
 import type { Declared, Json } from "./declared-server.ts";
 
@@ -125,12 +126,21 @@ export function reconcilerOf(cluster: Cluster): {
     keys: new Store(),
     namespaces: new Store(),
     pods: cluster.pods,
-    certificateRequests: new Store<LiveCertificateRequest>(),
+    certificateRequests: Object.assign(new Store<LiveCertificateRequest>(), {
+      installed: true,
+      onInstalled: () => () => undefined,
+    }),
     childrenOf: ((resource: Resource) => cluster.store(resource)) as unknown as KesServerDeps["childrenOf"],
     isServed: () => true,
     board: cluster.board,
     events: { record: ({ reason, message }) => void cluster.events.push(`${reason}: ${message}`) },
-    metrics: { bundlePublished: () => undefined, bundlePropagated: () => undefined, forget: () => undefined },
+    log: keptLog(),
+    metrics: {
+      bundlePublished: () => undefined,
+      bundlePropagated: () => undefined,
+      childRepaired: () => undefined,
+      forget: () => undefined,
+    },
     settings,
     serverImage: "kes:1",
     instanceId: "",

@@ -46,10 +46,11 @@ const state: SyncState = {
   keystore: { state: "Reachable", latencyMs: 1, problem: null },
 };
 
-function report(name: string, revision: string | undefined, ready = true): PodReport {
+/** @param asked number of the last bundle that was published when the pod was asked */
+function report(name: string, revision: string | undefined, ready = true, asked = 9): PodReport {
   const target = { uid: name, name, url: `http://${name}/syncz`, ready };
-  if (revision === undefined) return { target, state: undefined, problem: "refused" };
-  return { target, state: { ...state, revision }, problem: undefined };
+  if (revision === undefined) return { target, asked, state: undefined, problem: "refused" };
+  return { target, asked, state: { ...state, revision }, problem: undefined };
 }
 
 describe("gathering removals", () => {
@@ -203,6 +204,14 @@ describe("who has which bundle", () => {
     assert.equal(countPods([report("p1", "r1")], publications, since).confirmed, 1);
   });
 
+  test("what a pod said before a bundle came back confirms nothing", () => {
+    const publications = new Publications();
+    for (const revision of ["r1", "r2", "r1"]) publications.published(revision);
+    const confirmed = (asked: number): number =>
+      countPods([report("p1", "r1", true, asked)], publications, publications.numberOf("r1")).confirmed;
+    assert.deepEqual([1, 2, 3].map(confirmed), [0, 0, 1]);
+  });
+
   test("is unknown without ready pods, and when they do not answer; never False for that", () => {
     const publications = new Publications();
     publications.published("r1");
@@ -240,20 +249,42 @@ describe("asking pods", () => {
       onChange: () => (told += 1),
       chance: () => 0.5,
     });
-    reports.follow("ns/kes", [target], "new");
+    reports.follow("ns/kes", [target], { revision: "new", number: 1 });
     while (reports.of("ns/kes")[0]?.state?.revision !== "new") await sleep(20, undefined, { ref: true });
     assert.deepEqual([asked, told], [3, 2]);
     await sleep(300);
     assert.equal(asked, 3);
-    reports.follow("ns/kes", [target], "newer");
+    reports.follow("ns/kes", [target], { revision: "newer", number: 2 });
     await sleep(50);
     assert.equal(asked, 4);
   });
 
+  test("asks anew when a bundle comes back, and tells when the answer is there", async () => {
+    let told = 0;
+    let answer = Promise.resolve({ ...state, revision: "a" });
+    using reports = new PodReports({ fetch: () => answer, onChange: () => (told += 1), chance: () => 0 });
+    reports.follow("ns/kes", [target], { revision: "a", number: 1 });
+    await sleep(30);
+    const slow = Promise.withResolvers<SyncState & { readonly revision: string }>();
+    answer = slow.promise;
+    reports.follow("ns/kes", [target], { revision: "b", number: 2 });
+    reports.follow("ns/kes", [target], { revision: "a", number: 3 });
+    await sleep(30);
+    const seen = (): readonly unknown[] => [
+      told,
+      reports.of("ns/kes")[0]?.asked,
+      reports.of("ns/kes")[0]?.state?.revision,
+    ];
+    assert.deepEqual(seen(), [1, 1, "a"]);
+    slow.resolve({ ...state, revision: "a" });
+    await sleep(10);
+    assert.deepEqual(seen(), [2, 3, "a"]);
+  });
+
   test("keeps nothing of pods that are gone", async () => {
     using reports = new PodReports({ fetch: () => Promise.resolve(state), onChange: () => undefined, chance: () => 0 });
-    reports.follow("ns/kes", [target], "1");
-    reports.follow("ns/kes", [{ ...target, uid: "u2", name: "p2" }], "1");
+    reports.follow("ns/kes", [target], { revision: "1", number: 1 });
+    reports.follow("ns/kes", [{ ...target, uid: "u2", name: "p2" }], { revision: "1", number: 1 });
     assert.deepEqual(
       reports.of("ns/kes").map((found) => found.target.name),
       ["p2"],

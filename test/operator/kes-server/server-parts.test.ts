@@ -129,7 +129,7 @@ describe("the server's certificate", () => {
     const own = { ...view([], []), isOwn: true };
     const target = { uid: "1", name: "p1", url: "http://p1", ready: true };
     const reasonFor = (tlsNotAfter: string): string =>
-      judgeCertificate(own, [{ target, state: { tlsNotAfter } as never, problem: undefined }], now).reason;
+      judgeCertificate(own, [{ target, asked: 1, state: { tlsNotAfter } as never, problem: undefined }], now).reason;
     assert.equal(reasonFor("2027-01-01T00:00:00Z"), "OwnSecret");
     assert.equal(reasonFor("2026-11-22T09:00:00Z"), "Expired");
     // The Secret may be missing: nobody has seen it.

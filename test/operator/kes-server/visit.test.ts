@@ -173,6 +173,28 @@ describe("policies", () => {
     assert.equal(cluster.bundle.identities.size, 1);
   });
 
+  test("that give something go out while others are held, and so do removals that somebody asked for", async () => {
+    const all = Array.from({ length: 30 }, (_, at) => hashOf(at + 1));
+    cluster.grant(...all);
+    await visit();
+    cluster.grant(hashOf(1));
+    await visit();
+    cluster.now += 200;
+    await visit();
+    assert.equal(cluster.says("PoliciesSynced"), "False RevocationHeld");
+    cluster.writes.length = 0;
+    cluster.grant(hashOf(1), ...Array.from({ length: 70 }, (_, at) => hashOf(at + 100)));
+    const after = await visit();
+    assert.equal(cluster.writes[0], "ConfigMap/kes-bundle");
+    assert.equal(cluster.bundle.identities.size, 100);
+    assert.ok(after > 20_000 && after <= 30_000, String(after));
+    assert.equal(cluster.says("PoliciesSynced"), "False RevocationHeld");
+    cluster.now += 30_000;
+    await visit();
+    assert.equal(cluster.bundle.identities.size, 71);
+    assert.notEqual(cluster.says("PoliciesSynced"), "False RevocationHeld");
+  });
+
   test("that take from most because somebody edited them go out", async () => {
     cluster.grant(...Array.from({ length: 30 }, (_, at) => hashOf(at + 1)));
     await visit();
