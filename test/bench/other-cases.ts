@@ -10,6 +10,9 @@ import type { LoadSettings } from "./request-cases.ts";
 
 type Runs = Partial<Record<ServerName, number[]>>;
 
+/** Milliseconds. */
+const settled = 4000;
+
 /** From the start of the process to its first answer. */
 export async function startMeasures(settings: LoadSettings): Promise<Measure[]> {
   const runs: Runs = {};
@@ -23,22 +26,32 @@ export async function startMeasures(settings: LoadSettings): Promise<Measure[]> 
   return [{ name: "start to first answer", unit: "ms", target: "≤ 400 ms", runs }];
 }
 
-/** A list of all of 100,000 names. The Go server cuts its answer after 1024. */
+/** A list of all of 100,000 names: the first, and further ones of the same names. The Go server cuts its answer after 1024. */
 export async function listMeasures(settings: LoadSettings, count = 100_000): Promise<Measure[]> {
   const keysFolder = join(settings.workFolder, "many-keys");
   writeKeys(keysFolder, count);
-  const runs: Runs = {};
+  const first: Runs = {};
+  const further: Runs = {};
+  // Ours keeps names only of a directory that has not changed for some seconds.
+  await sleep(settled);
   for (const name of settings.servers.filter((server) => server !== "bare")) {
-    const server = await startBenchServer(name, settings, { keysFolder });
-    await request(server.folder, "GET /v1/key/list/ HTTP/1.1");
     for (let n = 0; n < settings.runs; n++) {
-      const before = cpuTime(server.pid);
-      for (let each = 0; each < 5; each++) await request(server.folder, "GET /v1/key/list/ HTTP/1.1");
-      (runs[name] ??= []).push((cpuTime(server.pid) - before) / 5000);
+      const server = await startBenchServer(name, settings, { keysFolder });
+      const list = async (times: number): Promise<number> => {
+        const before = cpuTime(server.pid);
+        for (let each = 0; each < times; each++) await request(server.folder, "GET /v1/key/list/ HTTP/1.1");
+        return (cpuTime(server.pid) - before) / 1000 / times;
+      };
+      (first[name] ??= []).push(await list(1));
+      (further[name] ??= []).push(await list(5));
+      await server.stop();
     }
-    await server.stop();
   }
-  return [{ name: `list of ${count.toLocaleString("en")} names`, unit: "ms CPU", target: "≤ 50 ms", runs }];
+  const what = `list of ${count.toLocaleString("en")} names`;
+  return [
+    { name: `${what}, first`, unit: "ms CPU", target: "", runs: first },
+    { name: `${what}, further`, unit: "ms CPU", target: "≤ 50 ms", runs: further },
+  ];
 }
 
 /** Resident memory with many policies and identities in the configuration. */

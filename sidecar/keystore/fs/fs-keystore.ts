@@ -5,8 +5,9 @@
 import { performance } from "node:perf_hooks";
 
 import type { Keystore, StoreStatus } from "../keystore.ts";
-import { keyExists, keyNotFound, requireName, requireSize, selectNames } from "../listing.ts";
+import { keyExists, keyNotFound, requireName, requireSize } from "../listing.ts";
 import { untilAborted } from "../until-aborted.ts";
+import { DirectoryListing } from "./directory-listing.ts";
 import type { StoreDirectory } from "./store-directory.ts";
 import type { ValueForm } from "./value-form.ts";
 
@@ -15,12 +16,14 @@ export class FsKeystore implements Keystore {
   readonly label: string;
   readonly atomicCreate = true;
   readonly #directory: StoreDirectory;
+  readonly #listing: DirectoryListing;
   readonly #form: ValueForm;
 
   /** Owns `form`. */
   constructor(directory: StoreDirectory, form: ValueForm) {
     this.label = `Filesystem: ${directory.path}`;
     this.#directory = directory;
+    this.#listing = new DirectoryListing(directory);
     this.#form = form;
   }
 
@@ -58,9 +61,9 @@ export class FsKeystore implements Keystore {
 
   list(prefix: string, signal: AbortSignal): Promise<string[]> {
     return this.#run("listing the keys", signal, async () => {
-      const files = await this.#directory.files();
+      const names = await this.#listing.names(prefix);
       await this.#form.confirmPresent();
-      return selectNames(files, prefix);
+      return names;
     });
   }
 
@@ -77,6 +80,7 @@ export class FsKeystore implements Keystore {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#listing[Symbol.dispose]();
     this.#form.dispose();
     return Promise.resolve();
   }
