@@ -21,22 +21,17 @@ import { certificateName, selfSignedIssuerName } from "./objects/names.ts";
 import { isChildOf } from "./objects/owned.ts";
 import { decideRenewal } from "./renewal.ts";
 import type { RenewalDecision } from "./renewal.ts";
-import type { ReadRequest } from "./request-reader.ts";
 import { noRequests, seeRequests } from "./requests.ts";
-import type { RequestsSeen } from "./requests.ts";
+import type { Requests, RequestsSeen } from "./requests.ts";
 import { asError, beside } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
 
 /** Milliseconds until a name that is taken is tried again: often it is a former child, about to be removed. */
 const takenInterval = 5_000;
 
-export async function attendCertificate(
-  visit: Visit,
-  wanted: IdentityCertificate,
-  read: ReadRequest,
-): Promise<Attended> {
+export async function attendCertificate(visit: Visit, wanted: IdentityCertificate, all: Requests): Promise<Attended> {
   const { identity, now } = visit;
-  const seen = await see(visit, read);
+  const seen = await see(visit, all);
   const found = find(wanted, seen, visit);
   if (!seen.certManager || visit.isPaused) return { found };
   const issuer = issuerFor(visit, seen.certificate);
@@ -78,7 +73,7 @@ function find(wanted: IdentityCertificate, seen: CertificateSeen, { identity, no
   return findCertificate(wanted, seen, { previous: identity.status, now });
 }
 
-async function see(visit: Visit, read: ReadRequest): Promise<CertificateSeen> {
+async function see(visit: Visit, all: Requests): Promise<CertificateSeen> {
   const { deps, identity } = visit;
   const certManager = deps.certificates.installed && deps.certificateRequests.installed;
   const known = deps.certificates.get(beside(identity, certificateName(identity)));
@@ -86,7 +81,7 @@ async function see(visit: Visit, read: ReadRequest): Promise<CertificateSeen> {
   if (certificate === undefined || !certManager) {
     return { certManager, obstacle: undefined, certificate, requests: noRequests };
   }
-  const requests = await seeAll(visit, certificate, read);
+  const requests = await seeAll(visit, certificate, all);
   const isWaiting = requests.current === undefined && requests.waiting !== undefined;
   const problem = isWaiting ? await issuerProblem(visit, certificate) : undefined;
   const obstacle = problem === undefined ? undefined : judge("False", "IssuerNotReady", problem);
@@ -96,10 +91,10 @@ async function see(visit: Visit, read: ReadRequest): Promise<CertificateSeen> {
 async function seeAll(
   { deps, identity, signal }: Visit,
   certificate: Certificate,
-  read: ReadRequest,
+  { by, read }: Requests,
 ): Promise<RequestsSeen> {
   const { namespace, name } = beside(identity, identity.metadata.name);
-  const requests = seeRequests(certificate, deps.certificateRequests.list(namespace), read);
+  const requests = seeRequests(certificate, by.of(`${namespace}/${certificate.metadata.name}`), read);
   if (certificate.status?.revision === undefined || requests.current !== undefined) return requests;
   // Two caches are never of the same moment. Before a request counts as missing, the API has the last word.
   const labelSelector = `${labels.identity}=${name}`;

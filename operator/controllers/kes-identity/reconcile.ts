@@ -10,6 +10,7 @@ import { annotations, kesIdentities } from "../../api/kinds.ts";
 import type { IdentityVerdict, Judgement } from "../../bundle/verdict.ts";
 import type { Finding } from "../../bundle/verdict-board.ts";
 import { speaksForItself } from "../../bundle/identities.ts";
+import { indexBy } from "../../kube/index-by.ts";
 import { keyOf, refOf } from "../../kube/object.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
 import { FirstWord } from "../first-word.ts";
@@ -26,6 +27,7 @@ import { judge } from "./judge.ts";
 import { keepConnection } from "./keep-connection.ts";
 import type { KeptConnection } from "./keep-connection.ts";
 import { createRequestReader } from "./request-reader.ts";
+import { certificateKeyOf } from "./requests.ts";
 import { changesWorthTelling } from "./telling.ts";
 import { asError, serverRefOf } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
@@ -39,11 +41,13 @@ export class IdentityReconciler {
   readonly #deps: KesIdentityDeps;
   readonly #writer: StatusWriter;
   readonly #firstWord = new FirstWord();
-  readonly #memory: Memory = { readRequest: createRequestReader(), stagedKeys: new Map() };
+  readonly #memory: Memory;
 
   constructor(deps: KesIdentityDeps) {
     const { api, events, instanceId } = deps;
     this.#deps = deps;
+    const requests = { by: indexBy(deps.certificateRequests, certificateKeyOf), read: createRequestReader() };
+    this.#memory = { requests, stagedKeys: new Map() };
     this.#writer = new StatusWriter({ api, events, instanceId, resource: kesIdentities });
   }
 

@@ -7,6 +7,7 @@ import { isConditionTrue, conditionOf, requestAnnotations } from "./objects/cert
 import type { Certificate, CertificateRequest } from "./objects/cert-manager.ts";
 import type { KeySighting } from "./identities.ts";
 import type { ReadRequest } from "./request-reader.ts";
+import type { Index } from "../../kube/index-by.ts";
 
 export interface RequestsSeen {
   /** The request of the revision that is in the Secret. */
@@ -38,13 +39,25 @@ export interface RequestFailure {
   readonly message: string;
 }
 
+/** All that are known. */
+export interface Requests {
+  /** By the Certificate that they name. */
+  readonly by: Index<CertificateRequest>;
+  readonly read: ReadRequest;
+}
+
+/** `namespace/name` of the Certificate that a request says it was made for. */
+export function certificateKeyOf({ metadata }: CertificateRequest): string {
+  return `${metadata.namespace ?? ""}/${metadata.annotations?.[requestAnnotations.certificate] ?? ""}`;
+}
+
 interface Candidate {
   readonly request: CertificateRequest;
   readonly revision: number;
   readonly key: KeySighting;
 }
 
-/** @param requests of the Certificate's namespace, in any order */
+/** @param requests that name the Certificate, perhaps among others, in any order */
 export function seeRequests(
   certificate: Certificate,
   requests: readonly CertificateRequest[],
