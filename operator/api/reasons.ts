@@ -9,6 +9,7 @@ export const policyReasons = {
   Accepted: "the policy is in the server's bundle",
   Unused:
     "no KesServer of this namespace selects the policy: make one, or give the policy the labels of its policySelector",
+  InvalidSpec: "correct the field that the message names",
   InvalidPattern: "correct the pattern that the message names",
   NamespacesUnknown: "use allowedNamespaces.from: Names: this operator may not read the labels of namespaces",
   AllReplicasInSync: "every ready pod enforces the policy",
@@ -36,6 +37,7 @@ export const identityReasons = {
   NotAllowedByPolicy: "have the owner of the policy allow this namespace in spec.allowedNamespaces",
   PolicyInvalid: "have the owner of the policy correct it: its conditions say what is wrong",
   NoPolicy: "set spec.policyRef, or have a policy list the identity; without one it may do nothing",
+  ApplyFailed: "correct what the message names; it is tried again",
   IssuerNotTrusted: "use an issuer that leads to the server's clientCA: it verifies the chain of client certificates",
   Issued: "the identity is known",
   Issuing:
@@ -68,8 +70,10 @@ export const keyReasons = {
   Pending: "not looked at yet",
   Ready: "the key is there and the one that is expected",
   ServerNotFound: "make the KesServer, or correct spec.serverRef",
+  InvalidSpec: "correct the field that the message names",
   DuplicateName: "an older KesKey of this server has the same key name: remove one of the two",
   Creating: "wait until a pod has created the key",
+  Propagating: "wait until every pod has confirmed",
   Found: "the key is there",
   Missing: "restore the key in the key store; it is not created anew, since that would not open what it sealed",
   Same: "the key is the one that is expected",

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installCertManagerCrds } from "../env/cert-manager/cert-manager.ts";
+import type { Json } from "../env/kubernetes/api-client.ts";
 import { applyManifest } from "../env/kubectl/kubectl.ts";
 import { startKubernetes } from "../env/kubernetes/kubernetes.ts";
 import type { Kubernetes } from "../env/kubernetes/kubernetes.ts";
@@ -93,6 +94,14 @@ async function exists(path: string): Promise<boolean> {
   return (await cluster.api.find(path)) !== undefined;
 }
 
+/** Reason and message of the condition Accepted of a server. */
+async function acceptanceOf(name: string): Promise<string> {
+  const { status } = await cluster.api.get(`${ours}/kesservers/${name}`);
+  const conditions: readonly Json[] = status?.conditions ?? [];
+  const found = conditions.find(({ type }) => type === "Accepted");
+  return `${found?.reason} ${found?.message}`;
+}
+
 /** The Certificate is as if cert-manager had issued it, and somebody asks for another. */
 async function askForRenewal(): Promise<void> {
   const path = `${certManagers}/certificates/issued-kes/status`;
@@ -127,6 +136,17 @@ describe("the operator with the chart's rights", () => {
 
   test("needs every one of them", () => {
     assert.deepEqual(unused(), []);
+  });
+
+  test("has none over keys: whose a claim is cannot be changed where owners are checked, and that is said", async () => {
+    const [whole] = laterEdits;
+    assert.ok(whole !== undefined);
+    authorizer.leave("delete persistentvolumeclaims");
+    const claim = { size: "1Gi", accessModes: ["ReadWriteMany"], reclaimPolicy: "Delete" };
+    await declare({ ...whole, spec: { ...whole.spec, keystore: { fs: { volumeClaim: claim } } } });
+    await until("it is said", async () => /reclaimPolicy: .*with it go the keys/.test(await acceptanceOf("whole")));
+    await declare(whole);
+    await until("it is over", async () => !/reclaimPolicy/.test(await acceptanceOf("whole")));
   });
 
   test("counts what it was refused", async () => {

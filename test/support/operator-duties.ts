@@ -89,7 +89,7 @@ export function whatUsersMake(namespace: string): readonly object[] {
 }
 
 /** The kind alone: what is in it is not looked at here. */
-const serviceMonitors = {
+export const serviceMonitors = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
   metadata: { name: "servicemonitors.monitoring.coreos.com" },

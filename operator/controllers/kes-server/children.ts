@@ -5,6 +5,7 @@ import { annotations, fieldManagers } from "../../api/kinds.ts";
 import type { KesServer } from "../../api/generated.ts";
 import type { KubeApi } from "../../kube/api.ts";
 import type { Cache } from "../../kube/cache.ts";
+import { ApiError } from "../../kube/errors.ts";
 import { keyOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject, Resource } from "../../kube/object.ts";
 import { carries } from "../../runtime/carries.ts";
@@ -64,11 +65,19 @@ export class Children {
     const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
     if (live !== undefined) requireOwn(live, object);
     if (live !== undefined && this.#isInOrder(id, live, object)) return "unchanged";
-    const stored = await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
+    const stored = await this.#write(resource, object, signal);
     const { resourceVersion: version, uid } = stored.metadata;
     const isRepair = this.#isRepair(id, live, stored);
     this.#left.set(id, { hash: hashOf(object), over: live?.metadata.resourceVersion, version, uid });
     return isRepair ? "repaired" : "applied";
+  }
+
+  async #write(resource: Resource, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    try {
+      return await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
+    } catch (error) {
+      throw isOwnerOfClaimRefused(error, object) ? new Error(ownerOfClaim(object), { cause: error }) : error;
+    }
   }
 
   /** Whether it had been as it is now before, as far as we know. @param live as the cache had it */
@@ -105,6 +114,19 @@ function requireOwn(live: KubeObject, intent: KubeObject): void {
   if (owner === undefined || intent.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) !== false) return;
   throw new Error(
     `${live.kind} ${live.metadata.name} belongs to ${owner.kind} ${owner.name}; rename one of the two, or delete the object`,
+  );
+}
+
+/** Where owners are checked, they are changed by those alone who may delete; with a claim go its keys, so we may not. */
+function isOwnerOfClaimRefused(error: unknown, { kind }: KubeObject): boolean {
+  const isRefused = error instanceof ApiError && error.isForbidden;
+  return isRefused && kind === "PersistentVolumeClaim" && error.message.includes("cannot set an ownerRef");
+}
+
+function ownerOfClaim({ metadata }: KubeObject): string {
+  return (
+    `spec.keystore.fs.volumeClaim.reclaimPolicy: this cluster lets nobody say who owns the claim ${metadata.name} who may ` +
+    "not delete it, and the operator may not, since with it go the keys; set it as it was, and delete the claim yourself when its keys are no longer needed"
   );
 }
 
