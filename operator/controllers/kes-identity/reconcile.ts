@@ -34,13 +34,15 @@ import type { Attended, Visit } from "./visit.ts";
 
 /** Milliseconds: what lies further ahead is looked at again then. */
 const longestWait = 86_400_000;
+/** Milliseconds that a new identity waits for what its server says. */
+const silence = 30_000;
 /** Milliseconds until the cache has caught up with what was written. */
 const moment = 200;
 
 export class IdentityReconciler {
   readonly #deps: KesIdentityDeps;
   readonly #writer: StatusWriter;
-  readonly #firstWord = new FirstWord();
+  readonly #firstWord = new FirstWord(silence);
   readonly #memory: Memory;
 
   constructor(deps: KesIdentityDeps) {

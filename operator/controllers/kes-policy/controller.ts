@@ -32,13 +32,15 @@ export interface KesPolicyDeps {
 
 /** Milliseconds between visits because the number of clients changes. */
 const spacing = 1_000;
+/** Milliseconds that a new policy waits for what servers say. */
+const silence = 30_000;
 /** Milliseconds until the cache has caught up with what was written. */
 const moment = 200;
 
 export function createKesPolicyController(deps: KesPolicyDeps): Controller {
   const { api, events, instanceId } = deps;
   const writer = new StatusWriter({ api, events, instanceId, resource: kesPolicies });
-  const firstWord = new FirstWord();
+  const firstWord = new FirstWord(silence);
   return {
     name: kesPolicies.kind.toLowerCase(),
     reconcile: (key, signal) => visit(deps, { writer, firstWord }, key, signal),

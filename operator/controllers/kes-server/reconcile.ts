@@ -6,12 +6,13 @@ import type { KesIdentity, KesServer } from "../../api/generated.ts";
 import { compileBundle } from "../../bundle/compile.ts";
 import type { Compilation } from "../../bundle/compile.ts";
 import type { NamespaceLabels } from "../../bundle/consent.ts";
-import { serverKeyOf } from "../../bundle/identities.ts";
+import { isAboutToSpeak, serverKeyOf } from "../../bundle/identities.ts";
 import { indexBy } from "../../kube/index-by.ts";
 import type { Index } from "../../kube/index-by.ts";
 import { keyOf, refOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject } from "../../kube/object.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
+import { FirstWord } from "../first-word.ts";
 import { isOfInstance, StatusWriter } from "../status-writer.ts";
 import { checkServer } from "./checks.ts";
 import { Children } from "./children.ts";
@@ -41,6 +42,8 @@ const safetyInterval = 10 * 60_000;
 const missingInterval = 5000;
 /** How long a visit waits for what new pods say. */
 const firstAnswerTime = 500;
+/** How long the first bundle waits for hashes that are about to be found. */
+const firstHashesTime = 10_000;
 /** The cache was behind: what it lacks is on its way, and brings the next visit. */
 const staleInterval = 1000;
 
@@ -48,6 +51,7 @@ export class ServerReconciler {
   readonly #deps: KesServerDeps;
   readonly #reports: PodReports;
   readonly #children: Children;
+  readonly #firstWord = new FirstWord(firstHashesTime);
   readonly #writer: StatusWriter;
   readonly #memories = new Map<string, ServerMemory>();
   /** By server. */
@@ -74,6 +78,8 @@ export class ServerReconciler {
     if (!this.#writer.isOurs(server) || server.metadata.deletionTimestamp !== undefined) return this.#forget(key);
     const memory = this.memoryOf(key);
     this.#adoptPublished(server, memory);
+    const wait = this.#waitForClients(key, memory);
+    if (wait > 0) return { after: wait };
     const compilation = this.#compile(server, memory);
     const isPaused = server.metadata.annotations?.[annotations.paused] === "true";
     const decision = decide(server, compilation, memory, this.#deps.now());
@@ -99,8 +105,16 @@ export class ServerReconciler {
     this.#reports.forget(key);
     this.#children.forget(namespace, name);
     this.#memories.delete(key);
+    this.#firstWord.forget(key);
     this.#writer.forget(key);
     return {};
+  }
+
+  /** While hashes of clients are about to be found: the first bundle is then written once. @returns milliseconds */
+  #waitForClients(key: string, { published }: ServerMemory): number {
+    const { instanceId, now } = this.#deps;
+    const isAwaited = (client: KesIdentity): boolean => isOfInstance(client, instanceId) && isAboutToSpeak(client);
+    return this.#firstWord.wait(key, published === undefined && this.#clients.of(key).some(isAwaited), now());
   }
 
   /** After a restart, and when somebody else wrote the ConfigMap: what is there is what pods have. */
