@@ -20,7 +20,7 @@ export interface Block {
 export function blocksOf(page: string, name: string): readonly Block[] {
   const text = readFileSync(join(root, "docs", page), "utf8");
   const [, section] = text.split(`<!-- e2e: ${name} -->`);
-  const blocks = section?.split("<!-- e2e:")[0]?.matchAll(/^```sh\n# (.+)\n(.*?)^```$/gms) ?? [];
+  const blocks = section?.split("<!-- e2e:")[0]?.matchAll(/^```sh\n# ([^\n]+)\n(.*?)^```$/gms) ?? [];
   const found = [...blocks].map(([, title = "", body = ""]) => ({ title, text: body }));
   if (found.length === 0) throw new Error(`docs/${page} has no blocks of commands after ${name}`);
   return found;
@@ -47,8 +47,10 @@ export class Shell implements Disposable {
       KUBECONFIG: this.#cluster.kubeconfig,
       HOME: this.folder,
     };
-    const whole = `set -euo pipefail\n. ./.exported\n${script}\nexport -p > .exported\n`;
-    const { stdout } = await run("bash", ["-c", whole], { cwd: this.folder, env });
+    // What is left in the background would keep a script that failed from ending.
+    const end = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT";
+    const whole = `set -euo pipefail\n${end}\n. ./.exported\n${script}\nexport -p > .exported\n`;
+    const { stdout } = await run("bash", ["-c", whole], { cwd: this.folder, env, timeout: 300_000 });
     return stdout;
   }
 
