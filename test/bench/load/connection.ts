@@ -4,6 +4,7 @@
 // that enter the dynamic table on the first request, one byte per field on all others.
 import { connect } from "node:tls";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface LoadRequest {
   readonly method: "GET" | "POST";
@@ -50,6 +51,8 @@ export class LoadConnection {
   #expectedLength = -1;
   #sawFirst = false;
   #toReplace = 0;
+  /** Requests without an answer. */
+  #open = 0;
   #going = true;
 
   constructor(options: ConnectionOptions, request: LoadRequest, events: ConnectionEvents) {
@@ -78,8 +81,17 @@ export class LoadConnection {
     this.#waiting += count - ready;
     if (ready <= 0) return;
     this.#sendWindow -= ready * this.#bodyLength;
+    this.#open += ready;
     const frames = this.#frames(ready);
     this.#socket.write(frames);
+  }
+
+  /** Sends nothing more. @returns how many requests have no answer after so many milliseconds */
+  async drain(milliseconds: number): Promise<number> {
+    this.#going = false;
+    const deadline = performance.now() + milliseconds;
+    while (this.#open > 0 && performance.now() < deadline) await sleep(10);
+    return this.#open;
   }
 
   close(): void {
@@ -155,6 +167,7 @@ export class LoadConnection {
     // Every right answer of a run has the same length, learnt from the first.
     if (this.#expectedLength === -1) this.#expectedLength = length;
     this.#toReplace += 1;
+    this.#open -= 1;
     this.#events.answered(
       now - (this.#started[slot] ?? now),
       this.#right[slot] === 1 && length === this.#expectedLength,

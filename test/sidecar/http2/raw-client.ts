@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:tls";
-import type { TLSSocket } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { ack, frame, parseFrames, preface, settings, type } from "./raw-frames.ts";
 import type { RawFrame } from "./raw-frames.ts";
+
+export type Server = Pick<ConnectionOptions, "port" | "key" | "cert">;
 
 export class RawClient implements Disposable {
   readonly socket: TLSSocket;
@@ -28,15 +30,17 @@ export class RawClient implements Disposable {
     });
   }
 
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ host: "127.0.0.1", port, ALPNProtocols: ["h2"], rejectUnauthorized: false });
+  /** @param to a port of this machine, or with a client certificate */
+  static async connect(to: number | Server): Promise<RawClient> {
+    const server = typeof to === "number" ? { port: to } : to;
+    const socket = connect({ host: "127.0.0.1", ...server, ALPNProtocols: ["h2"], rejectUnauthorized: false });
     await once(socket, "secureConnect");
     return new RawClient(socket);
   }
 
   /** Connects, sends the preface with these settings, and waits until both sides' SETTINGS are through. */
-  static async greeted(port: number, ...own: readonly (readonly [number, number])[]): Promise<RawClient> {
-    const client = await RawClient.connect(port);
+  static async greeted(to: number | Server, ...own: readonly (readonly [number, number])[]): Promise<RawClient> {
+    const client = await RawClient.connect(to);
     client.send(preface, frame(type.settings, 0, 0, settings(...own)), frame(type.settings, ack, 0));
     await client.until((f) => f.type === type.settings && f.flags === ack);
     return client;
