@@ -8,7 +8,7 @@ import { ownProgram } from "./bench-server.ts";
 import type { Measure, ServerName } from "./measure.ts";
 import { decisionMeasures, listMeasures, policyMemoryMeasures, startMeasures } from "./other-cases.ts";
 import { machineLines, page, picture, table } from "./report.ts";
-import { auditMeasures, connectMeasures, memoryMeasures, requestMeasures } from "./request-cases.ts";
+import { attackMeasures, auditMeasures, connectMeasures, memoryMeasures, requestMeasures } from "./request-cases.ts";
 import type { LoadSettings } from "./request-cases.ts";
 import { storeMeasures } from "./store-cases.ts";
 
@@ -18,6 +18,7 @@ const cases: Readonly<Record<string, (settings: LoadSettings) => Promise<Measure
     requestMeasures("decrypt", { ...settings, servers: settings.servers.filter((s) => s !== "bare") }),
   audit: auditMeasures,
   connect: connectMeasures,
+  attack: attackMeasures,
   start: startMeasures,
   memory: (settings) => memoryMeasures(settings, Number(values.requests)),
   "policy-memory": policyMemoryMeasures,

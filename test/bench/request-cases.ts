@@ -1,6 +1,9 @@
 // Processor time, rate and latency of requests under load, and of new connections.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { wireClient } from "../contract/wire/client.ts";
-import { runLoad, startBenchServer } from "./bench-server.ts";
+import { pinned, runLoad, startBenchServer } from "./bench-server.ts";
 import type { BenchOptions, BenchServer } from "./bench-server.ts";
 import type { HandshakeResult, RequestResult } from "./load/job.ts";
 import type { Measure, ServerName } from "./measure.ts";
@@ -106,6 +109,44 @@ function shapeMeasures(what: Load, subjects: readonly Subject[], settings: LoadS
     measures.push({ name, unit: "µs p99", target: single ? "" : "≤ 0.75 × Go", runs: pick((r) => r.p99) });
   }
   return measures;
+}
+
+/** What a good client at full load notices of an attacker that comes back at once whenever it is thrown out. Ours only. */
+export async function attackMeasures(settings: LoadSettings): Promise<Measure[]> {
+  const busy = { action: "generate", shape: [1, 32] } as const;
+  return withServers({ ...settings, servers: ["ours"] }, {}, (subjects) => {
+    const calm = interleaved(subjects, settings.runs, (subject) => load(busy, subject, settings));
+    const attacked = interleaved(subjects, settings.runs, (subject) => {
+      const attacker = attack(subject, settings);
+      try {
+        return load(busy, subject, settings);
+      } finally {
+        attacker.kill();
+      }
+    });
+    const ratios = (attacked.ours ?? []).map((result, at) => result.p99 / (calm.ours?.[at]?.p99 ?? Number.NaN));
+    return [
+      { name: "generate 1 × 32, no attacker", unit: "µs p99", target: "", runs: mapRuns(calm, ({ p99 }) => p99) },
+      {
+        name: "generate 1 × 32 beside an attacker",
+        unit: "µs p99",
+        target: "",
+        runs: mapRuns(attacked, ({ p99 }) => p99),
+      },
+      { name: "beside an attacker : without", unit: "× p99", target: "≤ 3", runs: { ours: ratios } },
+      { name: "resident memory after the attacks", unit: "MB", target: "", runs: interleaved(subjects, 1, megabytes) },
+    ];
+  });
+}
+
+function attack({ server }: Subject, settings: LoadSettings): ChildProcess {
+  const { keyFile, certFile } = server.folder.reader;
+  const job = { kind: "attacking", port: server.folder.port, keyFile, certFile, duration: 3_600_000, keyName };
+  const worker = join(import.meta.dirname, "../soak/server/worker.ts");
+  const command = pinned(1, settings.pin, [process.execPath, worker, JSON.stringify(job)]);
+  // Gives way to the load generator, whose processor it would not share in the world.
+  const [program = "", ...args] = ["nice", "-n", "19", ...command];
+  return spawn(program, args, { stdio: "ignore" });
 }
 
 function load(what: Load, subject: Subject, settings: LoadSettings): RequestResult {
