@@ -19,6 +19,8 @@ export interface OperatorOptions {
   readonly flags?: readonly string[];
   /** The file that Node runs. Default: the sources. */
   readonly program?: string;
+  /** Of Node: as the image has them, for instance. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export interface LogLine {
@@ -50,7 +52,7 @@ export async function startOperator(
 export async function prepareOperator(
   cluster: Kubernetes,
   chart: InstalledChart,
-  { port = cluster.port, flags = [], program = main }: OperatorOptions = {},
+  { port = cluster.port, flags = [], program = main, nodeFlags = [] }: OperatorOptions = {},
 ): Promise<OperatorProcess> {
   const folder = mkdtempSync(join(cluster.folder, "operator-"));
   await writeAccount(join(folder, "account"), cluster, chart);
@@ -58,7 +60,7 @@ export async function prepareOperator(
   const own = ["--server-image=kes:test", `--ops-address=127.0.0.1:${opsPort}`, "--log-level=debug"];
   const ops = `http://127.0.0.1:${opsPort}`;
   const component = new Component({
-    command: [process.execPath, program, ...chart.args, ...own, ...flags],
+    command: [process.execPath, ...nodeFlags, program, ...chart.args, ...own, ...flags],
     logFile: join(folder, "operator.log"),
     env: {
       KUBERNETES_SERVICE_HOST: "127.0.0.1",

@@ -1,0 +1,178 @@
+// An operator on a large landscape, step by step: it starts on what was declared before, is left alone, sees one edit, and is
+// started again when everything is in order. What it takes is read from the kernel, what it writes from the API server.
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cpuTime } from "../bench/process-figures.ts";
+import { installCertManagerCrds } from "../env/cert-manager/cert-manager.ts";
+import { startKubernetes } from "../env/kubernetes/kubernetes.ts";
+import type { Kubernetes } from "../env/kubernetes/kubernetes.ts";
+import { installChart } from "../support/operator-chart.ts";
+import { prepareOperator } from "../support/operator-process.ts";
+import type { OperatorProcess } from "../support/operator-process.ts";
+import { difference, readBundles, shortcomings, writesSeen } from "./findings.ts";
+import { declareLandscape, editPolicy } from "./landscape.ts";
+import type { ExpectedBundle, Size } from "./landscape.ts";
+import { Strain } from "./strain.ts";
+import type { Strained } from "./strain.ts";
+
+export interface Start {
+  /** Seconds until everything was observed and in the bundles. */
+  readonly observed: number;
+  /** Seconds until nothing more was written. */
+  readonly settled: number;
+  /** CPU seconds of the operator. */
+  readonly cpu: number;
+  /** CPU seconds of the API server. */
+  readonly serverCpu: number;
+  readonly strain: Strained;
+  /** By what was written: `APPLY configmaps`. */
+  readonly writes: ReadonlyMap<string, number>;
+}
+
+export interface Edit {
+  /** Names of the servers whose bundle is another one now. */
+  readonly bundles: readonly string[];
+  readonly writes: ReadonlyMap<string, number>;
+}
+
+export interface Rest {
+  /** Of one core. */
+  readonly percent: number;
+  readonly strain: Strained;
+  readonly writes: ReadonlyMap<string, number>;
+}
+
+export interface ScaleOptions {
+  /** Of the operator; absent: the sources. */
+  readonly program?: string;
+  /** Whether kube-controller-manager runs. */
+  readonly controllers?: boolean;
+}
+
+/** Milliseconds: between two looks, and how long it does nothing when all is done. */
+const look = 500;
+const quiet = 5_000;
+/** Of a core: with less it does nothing. */
+const idle = 0.1;
+/** Milliseconds between looks at the whole landscape while it is at work: they take the API server a second each. */
+const longLook = 20_000;
+/** Of Node, as the operator's image has them. */
+const nodeFlags = ["--optimize-for-size"];
+/** Seconds between scrapes of the operator's metrics, as usual. */
+const scrapeInterval = 30;
+
+export class ScaleRun implements AsyncDisposable {
+  readonly #cluster: Kubernetes;
+  readonly #operator: OperatorProcess;
+  readonly #expected: readonly ExpectedBundle[];
+
+  private constructor(cluster: Kubernetes, operator: OperatorProcess, expected: readonly ExpectedBundle[]) {
+    this.#cluster = cluster;
+    this.#operator = operator;
+    this.#expected = expected;
+  }
+
+  static async prepare(size: Size, { program, ...options }: ScaleOptions = {}): Promise<ScaleRun> {
+    const cluster = await startKubernetes(options);
+    try {
+      await installCertManagerCrds(cluster);
+      const chart = await installChart(cluster);
+      const expected = await declareLandscape(cluster.api, size);
+      const delivered = { flags: ["--log-level=info"], nodeFlags, ...(program !== undefined && { program }) };
+      return new ScaleRun(cluster, await prepareOperator(cluster, chart, delivered), expected);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** @throws Error when it takes longer than `patience` seconds */
+  async start(patience: number): Promise<Start> {
+    const before = await this.#written();
+    const [strain, serverCpu] = [new Strain(), this.#serverCpu];
+    const began = performance.now();
+    const seconds = (): number => (performance.now() - began) / 1000;
+    await this.#operator.start();
+    let [observed, settled, lookedAt] = [0, 0, 0];
+    let cpu = this.#cpu;
+    while (observed === 0 || seconds() - settled < quiet / 1000) {
+      await sleep(look);
+      const at = seconds();
+      const isBusy = (this.#cpu - cpu) / (look / 1000) > idle;
+      cpu = this.#cpu;
+      if (isBusy) settled = at;
+      const isTime = observed === 0 && (!isBusy || at - lookedAt > longLook / 1000);
+      if (!isTime) continue;
+      const found = await this.shortcomings();
+      [cpu, lookedAt] = [this.#cpu, seconds()];
+      if (found.length === 0) observed = at;
+      else if (at > patience) throw new Error(`not within ${patience} s: ${found.join(", ")}`);
+    }
+    const used = { cpu: this.#cpu, serverCpu: this.#serverCpu - serverCpu, strain: strain.sinceThen() };
+    return { observed, settled, ...used, writes: difference(before, await this.#written()) };
+  }
+
+  /** Ends the operator and starts it again. */
+  async restart(patience: number): Promise<Start> {
+    await this.#operator.stop();
+    return await this.start(patience);
+  }
+
+  /** Changes one policy, and waits until nothing is written any more. */
+  async editOnePolicy(path: string): Promise<Edit> {
+    const { api } = this.#cluster;
+    const [first] = this.#expected;
+    if (first === undefined) throw new Error("there is no server");
+    const [versions, before] = [await readBundles(api), await this.#written()];
+    await editPolicy(api, first, path);
+    for (let [last, cpu] = [performance.now(), this.#cpu]; performance.now() - last < quiet; await sleep(look)) {
+      if ((this.#cpu - cpu) / (look / 1000) > idle) last = performance.now();
+      cpu = this.#cpu;
+    }
+    const now = await readBundles(api);
+    const changed = [...now].filter(([server, { version }]) => versions.get(server)?.version !== version);
+    return { bundles: changed.map(([server]) => server), writes: difference(before, await this.#written()) };
+  }
+
+  /** Leaves it alone, but for what scrapes its metrics. */
+  async rest(seconds: number): Promise<Rest> {
+    const [before, strain, cpu, began] = [await this.#written(), new Strain(), this.#cpu, performance.now()];
+    for (let left = seconds; left > 0; left -= scrapeInterval) {
+      await sleep(Math.min(left, scrapeInterval) * 1000);
+      await this.#operator.ops("/metrics");
+    }
+    const lasted = (performance.now() - began) / 1000;
+    const percent = ((this.#cpu - cpu) / lasted) * 100;
+    return { percent, strain: strain.sinceThen(), writes: difference(before, await this.#written()) };
+  }
+
+  /** MiB that the operator's process has had at most, since it was started. */
+  get peakMemory(): number {
+    const status = readFileSync(`/proc/${this.#operator.pid}/status`, "latin1");
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024;
+  }
+
+  /** CPU seconds of the API server. */
+  get #serverCpu(): number {
+    return cpuTime(this.#cluster.apiServer.pid) / 1e6;
+  }
+
+  /** What is not as it has to be. */
+  shortcomings(): Promise<readonly string[]> {
+    return shortcomings(this.#cluster.api, this.#expected);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#operator.kill();
+    await this.#cluster.stop();
+  }
+
+  /** CPU seconds of the operator. */
+  get #cpu(): number {
+    return cpuTime(this.#operator.pid) / 1e6;
+  }
+
+  #written(): Promise<ReadonlyMap<string, number>> {
+    return writesSeen(this.#cluster.api);
+  }
+}
