@@ -13,6 +13,8 @@ export interface Connection {
   /** The list the client sent, leaf first; empty without a certificate. */
   readonly chain: readonly X509Certificate[];
   readonly engine: EngineConnection;
+  /** performance.now() when the client is to connect anew; Infinity: it need not. */
+  readonly renewAt: number;
 }
 
 /** The certificates a client sent, in order. Node links each to the next one sent, issuer or not (appendix A). */

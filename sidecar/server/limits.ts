@@ -6,6 +6,12 @@ export const handshakeTimeout = 5_000;
 export const headerTimeout = 5_000;
 /** A connection without a request (reference 1.1). */
 export const idleTimeout = 90_000;
+/**
+ * After about this long an HTTP/2 client is asked to connect anew (GOAWAY, which loses no request). MinIO reads its certificate
+ * again and keeps its one connection: without this it would show the old key until that is no longer allowed, and then fail;
+ * and servers that came later would never get a client.
+ */
+export const connectionAge = 300_000;
 /** From the wish to end a connection (expired, no longer trusted) to its cut, for what is in flight on it. */
 export const endTimeout = 5_000;
 /** Answers that wait while the client reads nothing at all (Go's write deadline does this). */

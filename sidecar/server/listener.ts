@@ -18,6 +18,7 @@ import { Http1Engine } from "./http1.ts";
 import { NodeHttp2Connection } from "./http2-node.ts";
 import { OwnHttp2Engine } from "./http2-own.ts";
 import {
+  connectionAge,
   endTimeout,
   handshakeTimeout,
   idleTimeout,
@@ -40,6 +41,8 @@ export interface ListenerOptions {
   readonly events: ListenerEvents;
   /** Which HTTP/2 implementation new connections get; node's own when absent. */
   readonly http2Engine?: () => "own" | "node";
+  /** Milliseconds after which an HTTP/2 client is asked to connect anew. */
+  readonly connectionAge?: number;
 }
 
 export interface ListenerEvents {
@@ -175,7 +178,8 @@ export class Listener {
     const peer = peerOf(socket, chain);
     if (this.#connections.size >= maxConnections && !this.#makeRoom(peer)) return void socket.destroy();
     socket.on("error", () => socket.destroy());
-    const connection: Connection = { socket, peer, chain, engine: this.#engineFor(socket, peer) };
+    const renewAt = this.#renewalOf(socket);
+    const connection: Connection = { socket, peer, chain, engine: this.#engineFor(socket, peer), renewAt };
     this.#connections.add(connection);
     this.#options.events.opened();
     const leaf = chain[0];
@@ -211,6 +215,13 @@ export class Listener {
     return new NodeHttp2Connection(socket, options);
   }
 
+  /** Up to a fifth later than its age, so that clients that came together do not come together again. */
+  #renewalOf(socket: TLSSocket): number {
+    // Over HTTP/1.1 a request may be on its way while the connection is closed.
+    if (socket.alpnProtocol !== "h2") return Infinity;
+    return performance.now() + (this.#options.connectionAge ?? connectionAge) * (1 + Math.random() / 5);
+  }
+
   #makeRoom(newcomer: Peer): boolean {
     const stranger = [...this.#connections].find((connection) => !this.#options.isKnown(connection.peer));
     if (stranger === undefined || !this.#options.isKnown(newcomer)) return false;
@@ -234,10 +245,10 @@ export class Listener {
 
   #sweep(): void {
     const now = performance.now();
-    for (const { engine } of this.#connections) {
+    for (const { engine, renewAt } of this.#connections) {
       const idle = engine.active === 0 ? now - engine.quietSince : 0;
       if (engine.overdue(now) || idle > idleTimeout + endTimeout) engine.destroy();
-      else if (idle > idleTimeout) engine.close();
+      else if (idle > idleTimeout || now > renewAt) engine.close();
     }
   }
 
