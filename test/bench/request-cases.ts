@@ -145,8 +145,7 @@ function attack({ server }: Subject, settings: LoadSettings): ChildProcess {
   const worker = join(import.meta.dirname, "../soak/server/worker.ts");
   const command = pinned(1, settings.pin, [process.execPath, worker, JSON.stringify(job)]);
   // Gives way to the load generator, whose processor it would not share in the world.
-  const [program = "", ...args] = ["nice", "-n", "19", ...command];
-  return spawn(program, args, { stdio: "ignore" });
+  return spawn("nice", ["-n", "19", ...command], { stdio: "ignore" });
 }
 
 function load(what: Load, subject: Subject, settings: LoadSettings): RequestResult {
