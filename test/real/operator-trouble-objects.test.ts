@@ -164,6 +164,43 @@ test("a namespace is deleted with a server and clients in it: nothing is retried
   for (const each of clients) each[Symbol.dispose]();
 });
 
+test("consent that is withdrawn counts at once, in whatever way, and comes back as it was given", async (t) => {
+  const certificate = await makeLeaf({ cn: "guest" });
+  const namespace = "/api/v1/namespaces/guests";
+  const client: Id = ["kesidentities", "guests", "guest"];
+  const policy: Id = ["kespolicies", "keys", "guests"];
+  await world.cluster.createNamespace("guests");
+  const team = (name: string | null): Promise<unknown> =>
+    world.cluster.api.merge(namespace, { metadata: { labels: { team: name } } });
+  const offer = (allowedNamespaces: object): Promise<unknown> =>
+    world.declare(policy, { allow: loadRules, allowedNamespaces });
+  const byLabel = { from: "Selector", selector: { matchLabels: { team: "a" } } };
+  const byName = { from: "Names", names: ["guests"] };
+  await team("a");
+  await offer(byLabel);
+  const refs = { serverRef: { name: "kes", namespace: "keys" }, policyRef: { name: "guests" } };
+  await world.declare(client, { ...refs, hash: certificate.identity });
+  await world.untilCondition(client, "Ready", "True");
+  const clients = await world.clientsOf("keys", "kes", certificate);
+  const ways: Readonly<
+    Record<string, readonly [take: () => Promise<unknown>, give: () => Promise<unknown>, reason: string]>
+  > = {
+    "a label goes": [() => team(null), () => team("a"), "NotAllowedByPolicy"],
+    "the offer goes": [() => offer({ from: "Same" }), () => offer(byName), "NotAllowedByPolicy"],
+    "the policy goes": [() => world.remove(policy), () => offer(byName), "PolicyNotFound"],
+  };
+  await underLoad(world, service, async () => {
+    for (const [way, [take, give, reason]] of Object.entries(ways)) {
+      const taken = await timeUntil(clients, "PUT /v1/key/generate/load", 403, take);
+      await world.untilCondition(client, "Accepted", reason, 10_000);
+      const given = await timeUntil(clients, "PUT /v1/key/generate/load", 200, give);
+      assert.ok(taken < 5000 && given < 5000, `${way}: ${taken} and ${given} ms`);
+      t.diagnostic(`${way}: out after ${Math.round(taken)} ms, in again after ${Math.round(given)} ms`);
+    }
+  });
+  for (const each of clients) each[Symbol.dispose]();
+});
+
 const ofTheServer: ReadonlySet<string> = new Set([
   "kesservers/status",
   "configmaps",
