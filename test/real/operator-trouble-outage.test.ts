@@ -81,7 +81,7 @@ test("a minute without an API server", async (t) => {
     await operator.untilLogged("controllers run");
     const leads = Date.now() - returned;
     const took = await timeOfEdit(403);
-    assert.ok(leads < 10_000 && took < 10_000, `leads after ${leads} ms, an edit took ${took} ms`);
+    assert.ok(leads < 10_000 && took < 15_000, `leads after ${leads} ms, an edit took ${took} ms`);
     await world.untilCondition(service.server, "Ready", "True");
     t.diagnostic(`the leader left after ${left} ms; a killed container answered again ${back} ms into the outage`);
     t.diagnostic(`after ${outage} ms without API: leads again after ${leads} ms, an edit took ${Math.round(took)} ms`);
