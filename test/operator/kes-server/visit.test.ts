@@ -48,8 +48,14 @@ describe("a visit", () => {
       spec: { ...service.spec, selector: {} },
       metadata: { ...service.metadata, resourceVersion: "x" },
     });
+    assert.deepEqual(
+      cluster.events.filter((event) => event.startsWith("Repaired")),
+      [],
+    );
     await visit();
     assert.deepEqual(cluster.writes, ["Service/kes"]);
+    const told = "Repaired: somebody else had changed or deleted the Service kes; it is put right";
+    assert.ok(cluster.events.includes(told));
   });
 
   test("restores a bundle that was damaged", async () => {
