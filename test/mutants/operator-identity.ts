@@ -17,6 +17,13 @@ const visits = `${tests}/visits.test.ts`;
 
 export const operatorIdentity: readonly Mutant[] = [
   {
+    name: "a new identity waits for its server for ever",
+    file: "operator/controllers/first-word.ts",
+    find: "since + this.#patience - now",
+    replace: "this.#patience",
+    tests: [visits],
+  },
+  {
     name: "a replaced key is gone at once",
     file: `${folder}/identities.ts`,
     find: "if (end <= now) return [];",

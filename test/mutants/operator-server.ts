@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const visits = ["test/operator/kes-server/visit.test.ts"];
 const propagation = ["test/operator/kes-server/propagation.test.ts"];
 const parts = ["test/operator/kes-server/server-parts.test.ts"];
+const firstBundle = ["test/operator/kes-server/first-bundle.test.ts"];
 const folder = "operator/controllers/kes-server";
 
 export const operatorServer: readonly Mutant[] = [
@@ -13,6 +14,20 @@ export const operatorServer: readonly Mutant[] = [
     find: "|| !takesAway(published.bundle, outgoing.bundle)) return",
     replace: "|| outgoing.bundle !== undefined) return",
     tests: visits,
+  },
+  {
+    name: "the first bundle does not wait for new clients",
+    file: `${folder}/reconcile.ts`,
+    find: "published === undefined && this.#clients",
+    replace: "published !== undefined && this.#clients",
+    tests: firstBundle,
+  },
+  {
+    name: "the new status of a policy has servers look again",
+    file: `${folder}/controller.ts`,
+    find: "      if (isOwnStatus(change)) return;\n",
+    replace: "",
+    tests: firstBundle,
   },
   {
     name: "a bundle that does not fit is published nevertheless",

@@ -89,6 +89,20 @@ export const operator: readonly Mutant[] = [
     tests: [compile],
   },
   {
+    name: "a new identity that is paused speaks for itself",
+    file: "operator/bundle/identities.ts",
+    find: ' || metadata.annotations?.[annotations.paused] === "true";',
+    replace: ";",
+    tests: [compile],
+  },
+  {
+    name: "a new identity's hash counts as issued",
+    file: "operator/bundle/identities.ts",
+    find: 'return { source: "Hash", identity: spec.hash,',
+    replace: 'return { source: "Certificate", identity: spec.hash,',
+    tests: [compile],
+  },
+  {
     name: "a retiring hash never ends",
     file: "operator/bundle/identities.ts",
     find: "&& endOf(entry) > now",

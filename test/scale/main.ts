@@ -12,13 +12,14 @@ import { page, table } from "./report.ts";
 import type { Figure } from "./report.ts";
 import { ScaleRun } from "./scale-run.ts";
 import type { Start } from "./scale-run.ts";
-import { Strain } from "./strain.ts";
+import { Strain, untilCalm } from "./strain.ts";
 
 const help = `Usage: npm run scale -- [options]
 
   --minutes N     how long it is left alone (default 10)
   --part N        of 200 servers, 500 policies, 10,000 clients (default 1; 0.1 is a tenth)
   --controllers   run kube-controller-manager beside the API server
+  --calm N        before its first start, wait until the machine has nothing else to do, for at most N seconds (default 0)
   --write         write docs/operator-scale.md
 `;
 
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "10" },
     part: { type: "string", default: "1" },
     controllers: { type: "boolean", default: false },
+    calm: { type: "string", default: "0" },
     write: { type: "boolean", default: false },
     help: { type: "boolean", default: false, short: "h" },
   },
@@ -75,6 +77,7 @@ async function runScale(minutes: number, part: number): Promise<void> {
   using bundled = await bundleOperator();
   const { controllers } = values;
   await using run = await ScaleRun.prepare(size, { program: bundled.program, controllers });
+  await untilCalm(Number(values.calm) * 1000);
   const strain = new Strain();
   const figures = await measure(run, minutes);
   const isKept = figures.every(({ value, limit = Infinity, exactly = value }) => value < limit && value === exactly);
