@@ -81,10 +81,18 @@ export async function observeCa(
   server: KesServer,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const published = deps.childrenOf<LiveConfigMap>(configMaps)?.get(refIn(server, childNames(server.metadata.name).ca));
-  const { tls } = server.spec;
-  const current = tls.secretName === undefined ? issuedCa(deps, server) : [await namedCa(deps, server, signal)];
-  return publishedCa(current, published?.data?.["ca.crt"], deps.now());
+  const { tls, sidecar } = server.spec;
+  const own = tls.secretName === undefined ? issuedCa(deps, server) : [await namedCa(deps, server, signal)];
+  const fallback = sidecar?.fallbackServerRef?.name;
+  // Clients of a sidecar turn to its fallback, which may have another CA.
+  const current = fallback === undefined ? own : [...own, caOf(deps, server, fallback)];
+  return publishedCa(current, caOf(deps, server, server.metadata.name), deps.now());
+}
+
+/** What clients of the server of that name, beside `server`, are told. */
+function caOf(deps: KesServerDeps, server: KesServer, name: string): string | undefined {
+  const published = deps.childrenOf<LiveConfigMap>(configMaps)?.get(refIn(server, childNames(name).ca));
+  return published?.data?.["ca.crt"];
 }
 
 /** What cert-manager says of the certificate's issuer, and the CA of our own making. */

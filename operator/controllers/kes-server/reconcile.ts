@@ -23,7 +23,7 @@ import { ServerMemory } from "./memory.ts";
 import { childNames } from "./objects/child-names.ts";
 import { certificates, configMaps, serviceMonitors } from "./objects/child-kinds.ts";
 import type { Observed } from "./objects/observed.ts";
-import { endpointOf } from "./objects/endpoint.ts";
+import { endpointOf, endpointsOf } from "./objects/endpoint.ts";
 import { missingReferences, observeCa, observeCertificate, observeWorkload, refIn, workloadOf } from "./observe.ts";
 import { planServer } from "./plan.ts";
 import type { Plan } from "./plan.ts";
@@ -239,7 +239,7 @@ export class ServerReconciler {
       compilation,
       publication,
       image: seen.observed.image,
-      endpoint: endpointOf(server),
+      endpoint: endpointsOf(server, seen.observed.fallbackEndpoint),
       caPem: seen.observed.caPem,
       certificate: observeCertificate(this.#deps, server),
       workload: workloadOf(this.#deps, server),
