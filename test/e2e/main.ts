@@ -19,7 +19,7 @@ if (unknown.length > 0) {
 const folder = process.env["KES_E2E_FOLDER"] ?? mkdtempSync(join(tmpdir(), "kes-e2e-"));
 const report = new Report();
 const began = Date.now();
-await using cluster = await openCluster();
+const cluster = await openCluster();
 console.log(`cluster ready after ${((Date.now() - began) / 1000).toFixed(1)} s: KUBECONFIG=${cluster.kubeconfig}`);
 try {
   await prepare(cluster, report.steps("what is there before"));
@@ -35,4 +35,7 @@ try {
   console.error(`\nFAILED after ${report.minutes()} minutes; logs and objects are in ${folder}`);
 } finally {
   report.save(folder);
+  await cluster[Symbol.asyncDispose]();
 }
+// Ways into the cluster may still be open.
+process.exit();

@@ -2,6 +2,7 @@
 // with their owner; containers do not, because they belong to shims that outlive containerd on purpose.
 import { existsSync, globSync, readFileSync, readdirSync, readlinkSync, rmSync, rmdirSync } from "node:fs";
 import { execFileSync } from "node:child_process";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nodeLayout } from "./layout.ts";
 
@@ -13,6 +14,7 @@ export async function clearNode(): Promise<void> {
     for (const pid of left) end(pid);
     await sleep(50);
   }
+  removeRuntimeTraces();
   for (const mountPoint of mountPoints()) execFileSync("umount", ["-l", mountPoint]);
   if (existsSync(`/run/netns/${nodeLayout.netns}`)) execFileSync("ip", ["netns", "delete", nodeLayout.netns]);
   removeTraces();
@@ -55,9 +57,20 @@ function mountPoints(): readonly string[] {
   return points.filter((point) => point.startsWith(`${nodeLayout.folder}/`)).toReversed();
 }
 
-/** What kubelet and CNI write at places that no setting moves. */
+/** What shims and runc write at places that no setting moves. */
+function removeRuntimeTraces(): void {
+  for (const task of globSync(`${nodeLayout.containerdState}/io.containerd.runtime.v2.task/k8s.io/*`)) {
+    rmSync(join("/run/containerd/runc/k8s.io", basename(task)), { recursive: true, force: true });
+    const socket = read(join(task, "address")).replace("unix://", "");
+    if (socket.startsWith("/run/containerd/s/")) rmSync(socket, { force: true });
+  }
+}
+
+/** The same of kubelet and CNI. */
 function removeTraces(): void {
-  for (const file of globSync(`/var/lib/cni/results/${nodeLayout.cniNetwork}-*`)) rmSync(file);
+  for (const file of globSync("/var/lib/cni/results/*")) {
+    if (read(file).includes(`${nodeLayout.folder}/`)) rmSync(file);
+  }
   for (const link of globSync("/var/log/containers/*.log")) {
     if (readlinkSync(link).startsWith(nodeLayout.folder)) rmSync(link);
   }

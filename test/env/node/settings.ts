@@ -64,6 +64,8 @@ export function kubeletSettings(): string {
     clusterDomain: "cluster.local",
     resolvConf: "",
     podLogsDir: nodeLayout.podLogs,
+    // How often volumes are brought up to date; the default of a minute is waited for often.
+    syncFrequency: "10s",
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     registryPullQPS: 0,
