@@ -10,7 +10,7 @@ export interface Failure {
 const workers = 4;
 const buckets = ["sse-s3", "sse-kms"];
 /** Milliseconds between two requests of a worker. */
-const pause = 25;
+const pause = 100;
 
 export class Load implements AsyncDisposable {
   readonly failures: Failure[] = [];

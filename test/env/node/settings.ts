@@ -66,6 +66,8 @@ export function kubeletSettings(): string {
     podLogsDir: nodeLayout.podLogs,
     // How often volumes are brought up to date; the default of a minute is waited for often.
     syncFrequency: "10s",
+    // Audit records of a whole run stay in one file, which `kubectl logs` reads.
+    containerLogMaxSize: "500Mi",
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     registryPullQPS: 0,
