@@ -14,7 +14,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
-import { frameTimeout, headerTimeout, lingerTime, stallTimeout } from "./limits.ts";
+import { farewellPatience, frameTimeout, headerTimeout, lingerTime, stallTimeout } from "./limits.ts";
 import { Output } from "./output.ts";
 import type { SlabPool } from "./output.ts";
 import { OverheadBudget } from "./overhead-budget.ts";
@@ -26,6 +26,10 @@ import { ownSettings } from "./settings.ts";
 import type { RequestStream } from "./stream.ts";
 import { Streams } from "./streams.ts";
 import { Watch } from "./watch.ts";
+
+/** The highest there is: nothing is refused yet. */
+const lastStreamId = 2 ** 31 - 1;
+const farewell = Buffer.from("farewell");
 
 export interface ConnectionOptions {
   readonly pool: SlabPool;
@@ -60,6 +64,8 @@ export class Http2Connection {
     end: new Watch(),
   };
   #frames = 0;
+  /** Until the peer has heard that the connection is to end. */
+  #farewell: NodeJS.Timeout | undefined;
   #ended = false;
   /** When the last request ended, as far as the sweeps saw; milliseconds. */
   quietSince: number;
@@ -91,7 +97,8 @@ export class Http2Connection {
       onError,
       onQuiet,
     });
-    const control = new ControlFrames({ output, encoder, streams, sender, budget, requests });
+    const onPong = (): void => this.#takeNoMore();
+    const control = new ControlFrames({ output, encoder, streams, sender, budget, requests, onPong });
     [this.#output, this.#budget, this.#sender, this.#requests, this.#control] = [
       output,
       budget,
@@ -169,9 +176,20 @@ export class Http2Connection {
     ].includes(true);
   }
 
-  /** No new requests; ends when those in flight are answered (6.8). */
+  /**
+   * Tells the peer to send nothing new, and takes what is on its way until the peer has heard it (6.8): a PING comes back after
+   * all that was sent before. Ends when everything is answered.
+   */
   close(): void {
-    if (this.#requests.closing) return;
+    if (this.#farewell !== undefined || this.#requests.closing) return;
+    this.#farewell = setTimeout(() => this.#takeNoMore(), farewellPatience).unref();
+    this.#output.goaway(lastStreamId, errorCode.none);
+    this.#output.ping(farewell);
+  }
+
+  #takeNoMore(): void {
+    if (this.#farewell === undefined || this.#requests.closing) return;
+    clearTimeout(this.#farewell);
     this.#requests.closing = true;
     this.#output.goaway(this.#streams.last, errorCode.none);
     this.#quiet();
@@ -202,6 +220,7 @@ export class Http2Connection {
 
   #closed(): void {
     this.#ended = true;
+    clearTimeout(this.#farewell);
     this.#requests.removeAll();
   }
 }

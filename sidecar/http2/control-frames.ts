@@ -21,6 +21,8 @@ export interface ControlOptions {
   readonly sender: Sender;
   readonly budget: OverheadBudget;
   readonly requests: Requests;
+  /** The peer has answered our PING: it has taken all that was sent before. */
+  readonly onPong: () => void;
 }
 
 export class ControlFrames {
@@ -96,9 +98,9 @@ export class ControlFrames {
   }
 
   #ping(bytes: Buffer, at: number): void {
-    const { output, budget } = this.#options;
+    const { output, budget, onPong } = this.#options;
     budget.spend();
-    if (((bytes[at + 4] ?? 0) & flag.ack) !== 0) return;
+    if (((bytes[at + 4] ?? 0) & flag.ack) !== 0) return onPong();
     output.pingAck(bytes, at + frameHeader);
   }
 

@@ -27,6 +27,8 @@ export const headerTimeout = 5_000;
 export const frameTimeout = 15_000;
 /** An answer that waits for a window or a reader, without a byte moving (Go's write deadline does this). */
 export const stallTimeout = 30_000;
+/** How long a peer that is told of the end of its connection may send requests that are taken, if it never says that it heard. */
+export const farewellPatience = 1_000;
 /** From the last frame of a connection to its cut, for a peer that does not close. */
 export const lingerTime = 1_000;
 /**

@@ -121,6 +121,13 @@ export class Output {
     this.frame(0, frameType.settings, flag.ack, 0);
   }
 
+  /** @param data eight bytes (RFC 9113, 6.7) */
+  ping(data: Buffer): void {
+    this.reserve(frameHeader + 8);
+    this.frame(8, frameType.ping, 0, 0);
+    this.copy(data, 0, 8);
+  }
+
   /** Echoes the eight bytes at `start` (RFC 9113, 6.7). */
   pingAck(bytes: Buffer, start: number): void {
     this.reserve(frameHeader + 8);

@@ -322,7 +322,7 @@ test("an answer whose headers exceed a frame comes in several", async () => {
   });
 });
 
-test("a closing connection finishes what it has, looks at nothing new, and ends", async () => {
+test("a closing connection takes what was on its way, finishes it, looks at nothing new, and ends", async () => {
   const waiting: RequestStream[] = [];
   await using listener = await startEngine({ onRequest: (stream) => waiting.push(stream) });
   using client = await RawClient.greeted(listener.port);
@@ -330,23 +330,39 @@ test("a closing connection finishes what it has, looks at nothing new, and ends"
   await client.settle();
   for (const connection of listener.connections) connection.close();
   assert.equal(await client.goaway(), 0);
-  client.send(headers(5, get));
+  const [announced] = goaways(client);
+  assert.equal(announced, 2 ** 31 - 1);
+  const ping = await client.until((f) => f.type === type.ping && f.flags === 0, "a ping");
+  // Sent before the client could know.
+  client.send(headers(5, get), frame(type.ping, ack, 0, ping.payload));
+  await client.until(() => goaways(client).length === 2, "the second GOAWAY");
+  assert.deepEqual(goaways(client), [2 ** 31 - 1, 5]);
+  client.send(headers(7, get));
   await client.settle();
-  assert.equal(waiting.length, 2);
+  assert.equal(waiting.length, 3);
   for (const stream of waiting) answerFixed(stream);
-  assert.equal(await client.body(1), "a body of some length\n");
-  assert.equal(await client.body(3), "a body of some length\n");
+  for (const stream of [1, 3, 5]) assert.equal(await client.body(stream), "a body of some length\n");
   await client.ended();
-  assert.ok(!client.frames.some(({ stream }) => stream === 5));
+  assert.ok(!client.frames.some(({ stream }) => stream === 7));
 });
 
-test("a closing connection without requests ends at once", async () => {
+test("a closing connection without requests ends when the client has heard it, or has had its time", async () => {
   await using listener = await startEngine();
-  using client = await RawClient.greeted(listener.port);
+  using polite = await RawClient.greeted(listener.port);
+  using silent = await RawClient.greeted(listener.port);
   for (const connection of listener.connections) connection.close();
-  await client.ended();
-  assert.equal(await client.goaway(), 0);
+  const ping = await polite.until((f) => f.type === type.ping && f.flags === 0, "a ping");
+  polite.send(frame(type.ping, ack, 0, ping.payload));
+  await polite.ended();
+  assert.ok(!silent.closed);
+  await silent.ended();
+  for (const client of [polite, silent]) assert.deepEqual(goaways(client), [2 ** 31 - 1, 0]);
 });
+
+/** The last streams that each GOAWAY named. */
+function goaways(client: RawClient): number[] {
+  return client.frames.filter((f) => f.type === type.goaway).map((f) => f.payload.readUInt32BE(0));
+}
 
 test("the listener hears which connections are at work", async () => {
   const waiting: RequestStream[] = [];

@@ -9,6 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Exchange } from "../../../sidecar/http/exchange.ts";
 import { Listener } from "../../../sidecar/server/listener.ts";
 import { makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
+import { RawClient } from "../http2/raw-client.ts";
+import { ack, frame, get, headers, type } from "../http2/raw-frames.ts";
 
 const connectionAge = 500;
 const [server, client] = await Promise.all([makeServerCertificate(), makeLeaf({ cn: "client" })]);
@@ -102,4 +104,30 @@ describe("connections that are always in use", { concurrency: true }, () => {
       assert.ok(asking.connections >= 3, `${asking.connections} connections`);
     });
   }
+
+  // nghttp2, in node:http2, looks at nothing new as soon as it has sent a GOAWAY, whatever that says.
+  test("take what a client sent before it knew (own)", async () => {
+    const listener = await openListener("own");
+    const { port } = listener.address;
+    try {
+      using raw = await RawClient.greeted({ port, key: client.keyPem, cert: client.certPem });
+      raw.send(headers(1, get));
+      assert.equal(await raw.goaway(), 0);
+      assert.deepEqual(lastStreams(raw), [2 ** 31 - 1]);
+      raw.send(headers(3, get));
+      await raw.body(3);
+      const ping = await raw.until((f) => f.type === type.ping && f.flags === 0, "a ping");
+      raw.send(frame(type.ping, ack, 0, ping.payload));
+      await raw.until(() => lastStreams(raw).length === 2, "the second GOAWAY");
+      assert.deepEqual(lastStreams(raw), [2 ** 31 - 1, 3]);
+      await raw.ended();
+    } finally {
+      await listener.stop(100);
+    }
+  });
 });
+
+/** That each GOAWAY named. */
+function lastStreams(raw: RawClient): number[] {
+  return raw.frames.filter((f) => f.type === type.goaway).map((f) => f.payload.readUInt32BE(0));
+}
