@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Json } from "../../env/kubernetes/api-client.ts";
 import { makeLeaf } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
 import { Minio } from "../bucket.ts";
@@ -45,8 +46,8 @@ export const tenant: Scenario = {
       await putEncrypted(minio, "/before/after");
     });
     await step("the key is still the one of the old server", async () => {
-      const { status } = await cluster.get("keskey", "my-minio-key", "-n", namespace);
-      assert.equal(status.conditions.find(({ type }: { type: string }) => type === "Ready").status, "True");
+      await cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=30s", "keskey/my-minio-key");
+      const { status }: Json = await cluster.get("keskey", "my-minio-key", "-n", namespace);
       return `fingerprint ${status.fingerprint}`;
     });
   },
