@@ -58,7 +58,7 @@ class Client {
       try {
         return await this.#askOnce();
       } catch (error) {
-        if (!String(error).includes("NGHTTP2_REFUSED_STREAM")) throw error;
+        if (!isUnseen(error)) throw error;
       }
     }
   }
@@ -84,6 +84,11 @@ class Client {
     this.#session = session;
     return session;
   }
+}
+
+/** The server refused it unseen, or the client heard of the end before it sent anything. */
+function isUnseen(error: unknown): boolean {
+  return /NGHTTP2_REFUSED_STREAM|ERR_HTTP2_GOAWAY_SESSION/.test(String(error));
 }
 
 describe("connections that are always in use", { concurrency: true }, () => {
