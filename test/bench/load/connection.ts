@@ -16,6 +16,8 @@ export interface ConnectionEvents {
   /** An answer came: milliseconds it took, whether it was right. */
   readonly answered: (latency: number, right: boolean) => void;
   readonly failed: (reason: string) => void;
+  /** The server wants new requests on another connection; those in flight are still answered. Without this, a failure. */
+  readonly ending?: () => void;
 }
 
 const frameData = 0;
@@ -54,6 +56,7 @@ export class LoadConnection {
   /** Requests without an answer. */
   #open = 0;
   #going = true;
+  #isEnding = false;
 
   constructor(options: ConnectionOptions, request: LoadRequest, events: ConnectionEvents) {
     this.#events = events;
@@ -65,7 +68,9 @@ export class LoadConnection {
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
     this.#socket.on("error", (error) => events.failed(error.message));
-    this.#socket.on("close", () => events.failed("the server closed the connection"));
+    this.#socket.on("close", () => {
+      if (!this.#isEnding || this.#open > 0) events.failed("the server closed the connection");
+    });
   }
 
   /** Waits for the handshake, then sends the preface. */
@@ -177,13 +182,22 @@ export class LoadConnection {
   #control(bytes: Buffer, at: number, length: number): void {
     const [type = 0, flags = 0] = bytes.subarray(at + 3, at + 5);
     const payload = bytes.subarray(at + 9, at + 9 + length);
-    if (type === frameReset || type === frameGoaway) {
-      this.#events.failed(`the server sent frame ${type}: ${payload.toString("hex")}`);
-    } else if (type === frameWindowUpdate) {
+    if (type === frameGoaway) this.#goaway(payload);
+    else if (type === frameReset) this.#events.failed(`the server reset a stream: ${payload.toString("hex")}`);
+    else if (type === frameWindowUpdate) {
       this.#widen(bytes.readUInt32BE(at + 5), payload.readUInt32BE(0));
     } else if (answered.has(type) && (flags & 1) === 0) {
       this.#socket.write(frame(type, 1, type === framePing ? payload : Buffer.alloc(0)));
     }
+  }
+
+  #goaway(payload: Buffer): void {
+    const isPlanned = payload.readUInt32BE(4) === 0 && this.#events.ending !== undefined;
+    if (!isPlanned) this.#events.failed(`the server sent GOAWAY: ${payload.toString("hex")}`);
+    if (!isPlanned || this.#isEnding) return;
+    this.#isEnding = true;
+    this.#going = false;
+    this.#events.ending?.();
   }
 
   /** Only the connection's window is kept: no request comes near its stream's. */

@@ -8,19 +8,32 @@ const streams = 32;
 /** Milliseconds for the last answers. */
 const patience = 10_000;
 
-export async function steady({ server, keyName, going, right, problem }: Work): Promise<void> {
+export async function steady(work: Work): Promise<void> {
+  await Promise.all(Array.from({ length: connectionCount }, () => lane(work)));
+}
+
+/** One connection after the other: the server ends each after some minutes. */
+async function lane({ server, keyName, going, right, problem }: Work): Promise<void> {
   const body = Buffer.from(JSON.stringify({ context: Buffer.from("soak").toString("base64") }));
   const request = { method: "POST", path: `/v1/key/generate/${keyName}`, body } as const;
-  const connections = Array.from({ length: connectionCount }, () => {
-    return new LoadConnection({ host: "127.0.0.1", ...server }, request, {
+  const retired: Promise<void>[] = [];
+  while (going()) {
+    const state = { isEnding: false };
+    const connection = new LoadConnection({ host: "127.0.0.1", ...server }, request, {
       answered: (_, isRight) => (isRight ? right() : problem("a steady request got a wrong answer")),
       failed: (reason) => problem(`a steady connection failed: ${reason}`),
+      ending: () => (state.isEnding = true),
     });
-  });
-  await Promise.all(connections.map((connection) => connection.opened()));
-  for (const connection of connections) connection.send(streams);
-  while (going()) await sleep(100);
-  const open = await Promise.all(connections.map((connection) => connection.drain(patience)));
-  for (const [at, count] of open.entries()) if (count > 0) problem(`connection ${at} lost ${count} requests`);
-  for (const connection of connections) connection.close();
+    await connection.opened();
+    connection.send(streams);
+    while (going() && !state.isEnding) await sleep(20);
+    retired.push(retire(connection, problem));
+  }
+  await Promise.all(retired);
+}
+
+async function retire(connection: LoadConnection, problem: Work["problem"]): Promise<void> {
+  const open = await connection.drain(patience);
+  if (open > 0) problem(`a steady connection lost ${open} requests`);
+  connection.close();
 }
