@@ -52,6 +52,8 @@ function followsDefault(server: KesServer): boolean {
 
 function isComingUp({ spec, status = {} }: KesServer, now: number): boolean {
   if (spec.replicas === 0 || isUp(status)) return false;
+  // Former pods serve as long as those with the new image do not: it stops here, however long that takes.
+  if (isTrue(status.conditions, "Ready")) return true;
   const since = findCondition(status.conditions, "Ready")?.lastTransitionTime;
   return since === undefined || now - Date.parse(since) < patience;
 }

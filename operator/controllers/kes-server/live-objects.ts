@@ -10,7 +10,10 @@ export interface LiveCondition {
 
 /** A Deployment or StatefulSet. */
 export interface LiveWorkload extends KubeObject {
-  readonly spec?: { readonly replicas?: number };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly spec?: { readonly containers?: readonly { readonly image?: string }[] } };
+  };
   readonly status?: {
     readonly observedGeneration?: number;
     readonly replicas?: number;

@@ -7,6 +7,7 @@ import { labels } from "../../api/kinds.ts";
 import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
 import { childNames } from "./objects/child-names.ts";
 import { judgeServer } from "./server-conditions.ts";
+import { updatedReplicas } from "./updated-replicas.ts";
 import type { ServerView } from "./view.ts";
 
 /** Milliseconds: the key store's latency is written this often while nothing else changes. */
@@ -30,15 +31,16 @@ export function statusOf(view: ServerView): KesServerStatus {
   };
 }
 
-function countsOf({ server, workload, pods, reports }: ServerView): Partial<KesServerStatus> {
+function countsOf({ server, workload, image, pods, reports }: ServerView): Partial<KesServerStatus> {
   const { name } = server.metadata;
   if (server.spec.mode === "Sidecar") {
     const readyReplicas = reports.filter(({ target }) => target.ready).length;
     const replicas = pods.length;
     return { replicas, readyReplicas, updatedReplicas: replicas, selector: `${labels.sidecarOf}=${name}` };
   }
-  const { replicas = 0, readyReplicas = 0, updatedReplicas = 0 } = workload?.status ?? {};
-  return { replicas, readyReplicas, updatedReplicas, selector: `${labels.server}=${name}` };
+  const { replicas = 0, readyReplicas = 0 } = workload?.status ?? {};
+  const selector = `${labels.server}=${name}`;
+  return { replicas, readyReplicas, updatedReplicas: updatedReplicas(workload, image), selector };
 }
 
 function tlsStatus({ server, certificate, caPem }: ServerView): Partial<KesServerStatus> {

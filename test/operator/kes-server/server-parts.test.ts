@@ -5,6 +5,8 @@ import type { KesServer } from "../../../operator/api/generated.ts";
 import { imageOf } from "../../../operator/controllers/kes-server/image-rollout.ts";
 import { judgeCertificate } from "../../../operator/controllers/kes-server/judge-certificate.ts";
 import { publishedCa } from "../../../operator/controllers/kes-server/published-ca.ts";
+import type { LiveWorkload } from "../../../operator/controllers/kes-server/live-objects.ts";
+import { updatedReplicas } from "../../../operator/controllers/kes-server/updated-replicas.ts";
 import type { CertificateView } from "../../../operator/controllers/kes-server/view.ts";
 import { carries } from "../../../operator/runtime/carries.ts";
 import { makeCa, makeExpired } from "../../support/certificates.ts";
@@ -56,10 +58,34 @@ describe("the image of a server", () => {
     assert.equal(imageOf(waiting, [running("a", next), waiting], next, now), next);
   });
 
+  test("goes no further than a server whose former pods serve and whose new ones do not come up", () => {
+    const coming = running("a", next);
+    const rolling = { ...coming, status: { ...coming.status, replicas: 3, readyReplicas: 2, updatedReplicas: 1 } };
+    const waiting = running("b", "kes:1");
+    assert.equal(imageOf(waiting, [rolling, waiting], next, now + 60 * 60_000), "kes:1");
+  });
+
   test("of a pinned or paused server holds nobody up", () => {
     const waiting = running("b", "kes:1");
     const pinned = running("a", "kes:1", false, { image: { tag: "1" } });
     assert.equal(imageOf(waiting, [pinned, waiting], next, now), next);
+  });
+});
+
+describe("the count of pods that are up to date", () => {
+  const workload = (image: string, observedGeneration: number): LiveWorkload => ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "kes", namespace: "keys", generation: 2 },
+    spec: { template: { spec: { containers: [{ image }] } } },
+    status: { observedGeneration, updatedReplicas: 3 },
+  });
+
+  test("is of pods with the image that is meant", () => {
+    assert.equal(updatedReplicas(workload("kes:2", 2), "kes:2"), 3);
+    assert.equal(updatedReplicas(workload("kes:1", 2), "kes:2"), 0, "not applied yet");
+    assert.equal(updatedReplicas(workload("kes:2", 1), "kes:2"), 0, "counted before the change was seen");
+    assert.equal(updatedReplicas(undefined, "kes:2"), 0);
   });
 });
 
