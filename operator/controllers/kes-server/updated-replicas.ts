@@ -2,10 +2,11 @@
 import type { LiveWorkload } from "./live-objects.ts";
 
 export function updatedReplicas(workload: LiveWorkload | undefined, image: string): number {
-  if (workload === undefined) return 0;
-  const { metadata, spec, status = {} } = workload;
-  const isSeen = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-  const containers = spec?.template?.spec?.containers ?? [];
-  const isOfImage = containers.some((container) => container.image === image);
-  return isSeen && isOfImage ? (status.updatedReplicas ?? 0) : 0;
+  const { updatedReplicas: counted = 0, observedGeneration = 0 } = workload?.status ?? {};
+  const isSeen = observedGeneration >= (workload?.metadata.generation ?? 0);
+  return isSeen && imagesOf(workload).includes(image) ? counted : 0;
+}
+
+function imagesOf(workload: LiveWorkload | undefined): readonly (string | undefined)[] {
+  return (workload?.spec?.template?.spec?.containers ?? []).map((container) => container.image);
 }

@@ -72,19 +72,21 @@ describe("the image of a server", () => {
   });
 });
 
-describe("the count of pods that are up to date", () => {
-  const workload = (image: string, observedGeneration: number): LiveWorkload => ({
+function deployment(image: string, observedGeneration: number): LiveWorkload {
+  return {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata: { name: "kes", namespace: "keys", generation: 2 },
     spec: { template: { spec: { containers: [{ image }] } } },
     status: { observedGeneration, updatedReplicas: 3 },
-  });
+  };
+}
 
+describe("the count of pods that are up to date", () => {
   test("is of pods with the image that is meant", () => {
-    assert.equal(updatedReplicas(workload("kes:2", 2), "kes:2"), 3);
-    assert.equal(updatedReplicas(workload("kes:1", 2), "kes:2"), 0, "not applied yet");
-    assert.equal(updatedReplicas(workload("kes:2", 1), "kes:2"), 0, "counted before the change was seen");
+    assert.equal(updatedReplicas(deployment("kes:2", 2), "kes:2"), 3);
+    assert.equal(updatedReplicas(deployment("kes:1", 2), "kes:2"), 0, "not applied yet");
+    assert.equal(updatedReplicas(deployment("kes:2", 1), "kes:2"), 0, "counted before the change was seen");
     assert.equal(updatedReplicas(undefined, "kes:2"), 0);
   });
 });
