@@ -1,10 +1,12 @@
 // npm run e2e [-- SCENARIO…]: the product as people get it, on a real node of this machine (root, Debian) or on the cluster of
 // KUBECONFIG: images from the Dockerfiles, the chart by helm, cert-manager, Vault, and MinIO as the client. Every step prints its
 // time. Of a run that fails, logs and objects are kept in a folder that is printed; results.json of all runs is in KES_E2E_FOLDER.
+// With KES_WRITE_DOCS=1 docs/compatibility.md is made anew.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCluster } from "./cluster.ts";
+import { writeCompatibility } from "./compatibility.ts";
 import { keepEvidence } from "./evidence.ts";
 import { Report } from "./report.ts";
 import { scenarios } from "./scenarios.ts";
@@ -26,6 +28,13 @@ try {
   const world = makeWorld(cluster, report);
   for (const { name, title, run } of scenarios) {
     if (wanted.length === 0 || wanted.includes(name)) await run(world, report.steps(title));
+  }
+  if (process.env["KES_WRITE_DOCS"] === "1") {
+    await writeCompatibility(
+      cluster,
+      report.records,
+      scenarios.map(({ title }) => title),
+    );
   }
   console.log(`\nall of it held, in ${report.minutes()} minutes`);
 } catch (error) {

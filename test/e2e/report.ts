@@ -8,7 +8,7 @@ export interface StepRecord {
   readonly seconds: number;
   readonly ok: boolean;
   /** What the step measured, as `refused after 0.4 s`. */
-  readonly finding?: string;
+  readonly finding?: string | undefined;
 }
 
 /** Does a step of a scenario; what it returns as a text is printed as its finding. */
@@ -17,6 +17,10 @@ export type Step = (title: string, work: () => Promise<string | void>) => Promis
 export class Report {
   readonly #records: StepRecord[] = [];
   readonly #began = Date.now();
+
+  get records(): readonly StepRecord[] {
+    return this.#records;
+  }
 
   /** The steps of one scenario. */
   steps(scenario: string): Step {
