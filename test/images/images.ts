@@ -1,7 +1,7 @@
 // Both images, built from the Dockerfiles as they stand, on a base made here. Nothing is fetched but npm's packages, and those
 // from its cache where it has them.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { arch as machine } from "node:os";
 import { join } from "node:path";
 import { makeBaseImage } from "./base-image.ts";
@@ -74,5 +74,8 @@ function npmSettings(): readonly string[] {
 
 /** Saves an image as an archive for `ctr images import` or `docker load`. */
 export async function saveImage(image: string, file: string): Promise<void> {
-  await buildah("push", "--quiet", image, `docker-archive:${file}:${image}`);
+  // An archive that is there would be added to, which is refused; and a part of one is not to be taken for the whole.
+  const unfinished = `${file}.${process.pid}`;
+  await buildah("push", "--quiet", image, `docker-archive:${unfinished}:${image}`);
+  renameSync(unfinished, file);
 }
