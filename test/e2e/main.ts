@@ -23,28 +23,38 @@ const report = new Report();
 const began = Date.now();
 const cluster = await openCluster();
 console.log(`cluster ready after ${((Date.now() - began) / 1000).toFixed(1)} s: KUBECONFIG=${cluster.kubeconfig}`);
-try {
-  await prepare(cluster, report.steps("what is there before"));
-  const world = makeWorld(cluster, report);
-  for (const { name, title, run } of scenarios) {
-    if (wanted.length === 0 || wanted.includes(name)) await run(world, report.steps(title));
-  }
-  if (process.env["KES_WRITE_DOCS"] === "1") {
-    await writeCompatibility(
-      cluster,
-      report.records,
-      scenarios.map(({ title }) => title),
-    );
-  }
-  console.log(`\nall of it held, in ${report.minutes()} minutes`);
-} catch (error) {
-  process.exitCode = 1;
-  console.error(error);
-  await keepEvidence(cluster, folder);
-  console.error(`\nFAILED after ${report.minutes()} minutes; logs and objects are in ${folder}`);
-} finally {
-  report.save(folder);
-  await cluster[Symbol.asyncDispose]();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void cluster[Symbol.asyncDispose]().then(() => process.exit(130)));
 }
+const failed: string[] = [];
+/** What fails does not keep the rest from being tried. */
+async function attempt(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    failed.push(name);
+    console.error(error);
+    await keepEvidence(cluster, join(folder, name));
+  }
+}
+
+await attempt("preparation", () => prepare(cluster, report.steps("what is there before")));
+const world = makeWorld(cluster, report);
+const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+if (failed.length === 0) {
+  for (const { name, title, run } of chosen) await attempt(name, () => run(world, report.steps(title)));
+}
+if (failed.length === 0 && process.env["KES_WRITE_DOCS"] === "1") {
+  await writeCompatibility(
+    cluster,
+    report.records,
+    scenarios.map(({ title }) => title),
+  );
+}
+report.save(folder);
+await cluster[Symbol.asyncDispose]();
+const result =
+  failed.length === 0 ? "all of it held" : `FAILED: ${failed.join(", ")}; logs and objects are in ${folder}`;
+console.log(`\n${result}; ${report.minutes()} minutes`);
 // Ways into the cluster may still be open.
-process.exit();
+process.exit(failed.length === 0 ? 0 : 1);
