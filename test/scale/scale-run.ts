@@ -52,10 +52,12 @@ export interface ScaleOptions {
 /** Milliseconds: between two looks, and how long it does nothing when all is done. */
 const look = 500;
 const quiet = 5_000;
-/** Of a core: with less it does nothing. */
-const idle = 0.1;
+/** Of a core: with less it does nothing. On a machine where everybody waits it gets little more when it is at work. */
+const idle = 0.03;
+/** Milliseconds of doing nothing after which it may be done. */
+const pause = 1_200;
 /** Milliseconds between looks at the whole landscape while it is at work: they take the API server a second each. */
-const longLook = 20_000;
+const longLook = 30_000;
 /** Of Node, as the operator's image has them. */
 const nodeFlags = ["--optimize-for-size"];
 /** Seconds between scrapes of the operator's metrics, as usual. */
@@ -93,19 +95,17 @@ export class ScaleRun implements AsyncDisposable {
     const began = performance.now();
     const seconds = (): number => (performance.now() - began) / 1000;
     await this.#operator.start();
-    let [observed, settled, lookedAt] = [0, 0, 0];
-    let cpu = this.#cpu;
+    let [observed, settled, lookedAt, cpu] = [0, 0, 0, this.#cpu];
     while (observed === 0 || seconds() - settled < quiet / 1000) {
       await sleep(look);
       const at = seconds();
-      const isBusy = (this.#cpu - cpu) / (look / 1000) > idle;
+      if ((this.#cpu - cpu) / (look / 1000) > idle) settled = at;
       cpu = this.#cpu;
-      if (isBusy) settled = at;
-      const isTime = observed === 0 && (!isBusy || at - lookedAt > longLook / 1000);
-      if (!isTime) continue;
+      const isTime = at - Math.max(settled, lookedAt) > pause / 1000 || at - lookedAt > longLook / 1000;
+      if (observed > 0 || !isTime) continue;
       const found = await this.shortcomings();
       [cpu, lookedAt] = [this.#cpu, seconds()];
-      if (found.length === 0) observed = at;
+      if (found.length === 0) observed = Math.max(settled, 0.1);
       else if (at > patience) throw new Error(`not within ${patience} s: ${found.join(", ")}`);
     }
     const used = { cpu: this.#cpu, serverCpu: this.#serverCpu - serverCpu, strain: strain.sinceThen() };
