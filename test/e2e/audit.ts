@@ -24,7 +24,8 @@ export async function auditedRequests(cluster: Cluster, since: Date): Promise<re
     );
     requests.push(...log.split("\n").flatMap(parse));
   }
-  return requests.toSorted((a, b) => a.at - b.at);
+  // `--since-time` knows whole seconds.
+  return requests.filter(({ at }) => at >= since.getTime()).toSorted((a, b) => a.at - b.at);
 }
 
 function parse(line: string): readonly AuditedRequest[] {
