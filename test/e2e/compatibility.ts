@@ -1,9 +1,10 @@
 // docs/compatibility.md: which releases of what a cluster runs the end-to-end run was done with, and what held. It is made from
-// docs/compatibility.json alone; a run that holds, with KES_WRITE_DOCS=1, writes there what it did. Nobody edits either.
+// docs/compatibility.json alone: a run with KES_WRITE_DOCS=1 writes there each scenario that held, in place of what was known of it. Nobody edits either.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { presetMonths, presetRules } from "../../sidecar/contract/preset.ts";
 import type { Json } from "../env/kubernetes/api-client.ts";
+import { minioVersions } from "../env/minio/obtain-minio.ts";
 import type { Cluster } from "./cluster.ts";
 import type { StepRecord } from "./report.ts";
 
@@ -25,7 +26,7 @@ interface ScenarioResults {
 }
 
 /** What is in the cluster by now, by the tags of the images that pods run. */
-async function releasesIn(cluster: Cluster): Promise<Results["releases"]> {
+export async function releasesIn(cluster: Cluster): Promise<Results["releases"]> {
   const { serverVersion }: Json = JSON.parse(await cluster.kubectl("version", "-o", "json"));
   const { items }: Json = await cluster.get("pods", "-A");
   const pods: readonly { readonly spec: { readonly containers: readonly { readonly image: string }[] } }[] = items;
@@ -34,7 +35,11 @@ async function releasesIn(cluster: Cluster): Promise<Results["releases"]> {
     const [, name = image, tag = ""] = /([^/]+):([^:/]+)$/.exec(image) ?? [];
     return [name, tag];
   });
-  const own = tags.filter(([name]) => name in names).map(([name, tag]): [string, string] => [names[name] ?? name, tag]);
+  // Images of programs that are built from sources bear the name that manifests ask for.
+  const built: Readonly<Record<string, string>> = { minio: `${minioVersions.minio} of its Go module` };
+  const own = tags
+    .filter(([name]) => name in names)
+    .map(([name, tag]): [string, string] => [names[name] ?? name, built[name] ?? tag]);
   const helm = (await cluster.helm("version", "--template", "{{.Version}}")).trim();
   return Object.fromEntries([
     ["Kubernetes", serverVersion.gitVersion],
@@ -51,22 +56,21 @@ const names: Readonly<Record<string, string>> = {
   kes: "KES (Go), migrated from",
 };
 
-/** Adds a run in which every step held, and makes the page anew. @param order titles of all scenarios, as they are run */
-export async function writeCompatibility(
-  cluster: Cluster,
+/** Adds what held in a run, and makes the page anew. @param order titles of all scenarios, as they are run */
+export function writeCompatibility(
+  releases: Results["releases"],
   records: readonly StepRecord[],
   order: readonly string[],
-): Promise<void> {
+): void {
   const date = new Date().toISOString().slice(0, 10);
   const known = existsSync(files.results) ? committedResults() : { releases: {}, scenarios: [] };
   const ran = Map.groupBy(records, ({ scenario }) => scenario);
   const scenarios = order.flatMap((title): ScenarioResults[] => {
-    const before = known.scenarios.find((scenario) => scenario.title === title);
-    const now = ran.get(title)?.map(({ step, seconds, ok, finding }) => ({ step, seconds, ok, finding }));
-    if (now !== undefined) return [{ title, date, steps: now }];
-    return before === undefined ? [] : [before];
+    const steps = ran.get(title)?.map(({ step, seconds, ok, finding }) => ({ step, seconds, ok, finding })) ?? [];
+    if (steps.length > 0 && steps.every(({ ok }) => ok)) return [{ title, date, steps }];
+    return known.scenarios.filter((scenario) => scenario.title === title);
   });
-  const results = { releases: { ...known.releases, ...(await releasesIn(cluster)) }, scenarios };
+  const results = { releases: { ...known.releases, ...releases }, scenarios };
   writeFileSync(files.results, `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(files.page, compatibilityPage(results));
 }
@@ -99,7 +103,7 @@ ${presetText()}`;
 }
 
 function rowOf({ step, ok, seconds, finding }: Omit<StepRecord, "scenario">): string {
-  const outcome = ok ? (finding ?? "held") : "**failed**";
+  const outcome = ok ? (finding ?? "held") : "failed";
   return `| ${escaped(step)} | ${escaped(outcome)}, ${seconds} s |`;
 }
 

@@ -6,7 +6,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCluster } from "./cluster.ts";
-import { writeCompatibility } from "./compatibility.ts";
+import { releasesIn, writeCompatibility } from "./compatibility.ts";
 import { keepEvidence } from "./evidence.ts";
 import { Report } from "./report.ts";
 import { scenarios } from "./scenarios.ts";
@@ -44,12 +44,9 @@ const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.incl
 if (failed.length === 0) {
   for (const { name, title, run } of chosen) await attempt(name, () => run(world, report.steps(title)));
 }
-if (failed.length === 0 && process.env["KES_WRITE_DOCS"] === "1") {
-  await writeCompatibility(
-    cluster,
-    report.records,
-    scenarios.map(({ title }) => title),
-  );
+if (process.env["KES_WRITE_DOCS"] === "1") {
+  const titles = scenarios.map(({ title }) => title);
+  writeCompatibility(await releasesIn(cluster), report.records, titles);
 }
 report.save(folder);
 await cluster[Symbol.asyncDispose]();
