@@ -201,9 +201,11 @@ test("a KesIdentity that is deleted and made again has the key that is in its Se
   await untilReason("again", "Issued", "Issued");
   const { identity } = await statusOf("again");
   await cluster.api.delete(`${identities}/again`);
+  // The garbage collector hears of cert-manager's kinds half a minute after they have come.
   await until(
     "its Certificate gone",
     async () => (await cluster.api.find(`${issuing}/certificates/again-kes`)) === undefined,
+    60,
   );
   await declareIdentity("again", { certificate: {} });
   // A minute is the time in which a request may still be on its way.
