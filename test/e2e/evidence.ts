@@ -22,11 +22,15 @@ export async function keepEvidence(cluster: Cluster, folder: string): Promise<vo
   await keep("pods-described.txt", ["describe", "pods", "-A"]);
   await keep("events.txt", ["get", "events", "-A", "--sort-by=.lastTimestamp"]);
   const { items = [] } = await cluster.get("pods", "-A").catch((): Json => ({}));
-  for (const { metadata } of items) {
+  for (const { metadata, status } of items as readonly Json[]) {
     const name = `${metadata.namespace}-${metadata.name}`;
-    const logs = ["logs", "-n", metadata.namespace, metadata.name, "--all-containers", "--prefix"];
-    await keep(`${name}.log`, logs);
-    await keep(`${name}.previous.log`, [...logs, "--previous"]);
+    const logs = ["logs", "-n", metadata.namespace, metadata.name, "--prefix"];
+    await keep(`${name}.log`, [...logs, "--all-containers"]);
+    // All at once would be refused where one of them has no former life.
+    const containers: readonly Json[] = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+    for (const container of containers.filter(({ restartCount }) => restartCount > 0)) {
+      await keep(`${name}.${container.name}.previous.log`, [...logs, "-c", container.name, "--previous"]);
+    }
   }
   if (cluster.logFolder !== undefined) cpSync(cluster.logFolder, join(folder, "node"), { recursive: true });
 }
