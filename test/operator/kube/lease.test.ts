@@ -273,7 +273,10 @@ describe("a lease", () => {
     };
     await asked.promise;
     clock.ahead = 60_000;
-    await until("its loss", () => one.problem !== undefined);
+    let reason: string | undefined;
+    void one.lost.then((text) => (reason = text));
+    await until("its loss", () => reason !== undefined);
+    assert.equal(reason, "not renewed for 0.5 s");
     assert.throws(one.fence, FencedError);
   });
 });
