@@ -97,7 +97,10 @@ export class Http2Connection {
       onError,
       onQuiet,
     });
-    const onPong = (): void => this.#takeNoMore();
+    // Of our PINGs there is one: the farewell's.
+    const onPong = (): void => {
+      if (this.#farewell !== undefined) this.refuse();
+    };
     const control = new ControlFrames({ output, encoder, streams, sender, budget, requests, onPong });
     [this.#output, this.#budget, this.#sender, this.#requests, this.#control] = [
       output,
@@ -182,13 +185,14 @@ export class Http2Connection {
    */
   close(): void {
     if (this.#farewell !== undefined || this.#requests.closing) return;
-    this.#farewell = setTimeout(() => this.#takeNoMore(), farewellPatience).unref();
+    this.#farewell = setTimeout(() => this.refuse(), farewellPatience).unref();
     this.#output.goaway(lastStreamId, errorCode.none);
     this.#output.ping(farewell);
   }
 
-  #takeNoMore(): void {
-    if (this.#farewell === undefined || this.#requests.closing) return;
+  /** Takes nothing new from now on, whether or not the peer knows; ends when everything is answered. */
+  refuse(): void {
+    if (this.#requests.closing) return;
     clearTimeout(this.#farewell);
     this.#requests.closing = true;
     this.#output.goaway(this.#streams.last, errorCode.none);

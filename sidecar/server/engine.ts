@@ -9,8 +9,10 @@ export interface EngineConnection {
   readonly quietSince: number;
   /** True when the peer is too slow with what it began (looked at every sweep). */
   overdue(now: number): boolean;
-  /** No new requests; closes when those in flight are answered (GOAWAY, `Connection: close`). */
+  /** Tells the peer to send no new requests; closes when those in flight are answered (GOAWAY, `Connection: close`). */
   close(): void;
+  /** As `close`, but from now on nothing new is taken, whatever the peer has heard: it is not trusted any more. */
+  refuse(): void;
   /** Cuts the connection now. */
   destroy(): void;
 }

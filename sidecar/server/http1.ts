@@ -111,6 +111,10 @@ class Http1Connection implements EngineConnection {
     if (this.active === 0) this.#socket.end();
   }
 
+  refuse(): void {
+    this.close();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

@@ -50,6 +50,10 @@ export class NodeHttp2Connection implements EngineConnection {
     if (!this.#session.closed) this.#session.close();
   }
 
+  refuse(): void {
+    this.close();
+  }
+
   destroy(): void {
     this.#session.destroy();
     // A session that was closed before only ends its socket, and waits for a peer that may not answer.

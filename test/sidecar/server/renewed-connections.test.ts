@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exchange } from "../../../sidecar/http/exchange.ts";
 import { Listener } from "../../../sidecar/server/listener.ts";
+import type { TlsMaterial } from "../../../sidecar/server/tls.ts";
 import { makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../http2/raw-client.ts";
 import { ack, frame, get, headers, type } from "../http2/raw-frames.ts";
@@ -22,18 +23,20 @@ function answer(exchange: Exchange): void {
   }, 20);
 }
 
+const material: TlsMaterial = {
+  cert: server.certPem,
+  key: server.keyPem,
+  passphrase: undefined,
+  notAfter: Infinity,
+  verify: false,
+  pool: [],
+  files: [],
+};
+
 function openListener(engine: "own" | "node"): Promise<Listener> {
   return Listener.open({
     address: { host: "127.0.0.1", port: 0 },
-    material: {
-      cert: server.certPem,
-      key: server.keyPem,
-      passphrase: undefined,
-      notAfter: Infinity,
-      verify: false,
-      pool: [],
-      files: [],
-    },
+    material,
     certificateRequired: true,
     serve: answer,
     isKnown: () => true,
@@ -130,6 +133,24 @@ describe("connections that are always in use", { concurrency: true }, () => {
       await listener.stop(100);
     }
   });
+
+  for (const engine of ["own", "node"] as const) {
+    test(`of a client that is no longer trusted take nothing more, whatever it answers (${engine})`, async () => {
+      const listener = await openListener(engine);
+      try {
+        using raw = await RawClient.greeted({ port: listener.address.port, key: client.keyPem, cert: client.certPem });
+        raw.send(headers(1, get));
+        await raw.body(1);
+        listener.update({ ...material, verify: true }, true);
+        // Whatever is sent from here on comes after the connection's end was decided.
+        raw.send(headers(3, get));
+        await raw.ended();
+        assert.ok(!raw.frames.some(({ stream }) => stream === 3));
+      } finally {
+        await listener.stop(100);
+      }
+    });
+  }
 });
 
 /** That each GOAWAY named. */
