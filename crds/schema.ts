@@ -52,8 +52,7 @@ export const definitionFiles: readonly string[] = [
 ];
 
 export function readDefinition(file: string): Definition {
-  // Ours, and checked by the API server in the tests.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ours, and checked by the API server in the tests
   return parse(readFileSync(join(import.meta.dirname, file), "utf8")) as Definition;
 }
 

@@ -53,7 +53,7 @@ export function convertConfigCommand(environment: Environment): Command {
     const runAs = options.runAs === undefined ? undefined : Number(options.runAs);
     const target = { name, namespace, claim, tlsSecret, runAs };
     checkTarget(target);
-    const conversion = convert(text, file, target, options, environment);
+    const conversion = convert({ text, path: file }, target, options, environment);
     const commands = commandsFor(conversion.preparations, target, file);
     if (options.commands === true) return terminal.write(commands.map((line) => `${line}\n`).join(""));
     tellWhatIsLost(conversion, file, environment);
@@ -62,10 +62,8 @@ export function convertConfigCommand(environment: Environment): Command {
   });
 }
 
-// oxlint-disable-next-line eslint/max-params
 function convert(
-  text: string,
-  file: string,
+  { text, path: file }: { readonly text: string; readonly path: string },
   target: Target,
   { auth, allowUnknownKeys = false }: ConvertOptions,
   { env }: Environment,

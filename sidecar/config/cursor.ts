@@ -111,7 +111,7 @@ export class Cursor {
   readonly #node: unknown;
   readonly #offset: number;
 
-  // oxlint-disable-next-line eslint/max-params
+  // oxlint-disable-next-line eslint/max-params -- one cursor for each value of a file: an object for each more costs
   constructor(source: Source, base: string, node: unknown, offset: number, index?: number) {
     source.spend();
     this.source = source;

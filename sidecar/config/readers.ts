@@ -148,8 +148,7 @@ export function object<F extends Fields>(fields: F, required: readonly string[] 
       for (const name of required) {
         if (!given.has(name)) at.problem(`"${name}" is missing; set it`, { expected: name });
       }
-      // Each value comes from the reader of its own key; the compiler cannot follow a computed key.
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value comes from the reader of its own key
       return values as Values<F>;
     },
   };

@@ -29,7 +29,6 @@ export function policyObjects({ policies }: Config, target: Target, notebook: No
   });
 }
 
-// oxlint-disable-next-line eslint/max-params
 function identityObjects(
   policy: string,
   hashes: readonly string[],

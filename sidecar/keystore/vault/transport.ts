@@ -56,8 +56,7 @@ export class Transport implements Disposable {
     const { method, path, body, limit = defaultLimit } = call;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(deadline)]);
     const options: Carried = { method, path: `/${path}`, headers: this.#headers(call), limit, signal: limited };
-    // node-vault's types end here; the value is what #carry returned.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- node-vault's types end here; it is what #carry returned
     const answer = (await this.#vault.request(body === undefined ? options : { ...options, json: body })) as Carriage;
     if (method !== "GET") this.#index = answer.index ?? this.#index;
     return { status: answer.statusCode, body: answer.body };

@@ -47,8 +47,7 @@ export class VaultFixture implements AsyncDisposable {
       writeFileSync(path, text, { mode: 0o600 });
       return [name, path] as const;
     });
-    // One path per name.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one path per name
     return Object.fromEntries(paths) as Record<Name, string>;
   }
 

@@ -27,8 +27,7 @@ export interface ServerOptions {
 
 interface Answer {
   readonly status: number;
-  // What Vault answers differs by path; a test knows what it asked for.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- what Vault answers differs by path; a test knows what it asked for
   readonly body: any;
 }
 

@@ -29,7 +29,7 @@ export interface Seen {
 /** Answers in place of the stand-in: true; undefined: the usual answer. */
 export type Script = (seen: Seen, response: ServerResponse) => boolean | undefined | Promise<boolean | undefined>;
 
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- objects of any kind, as a test declared them
 type Json = any;
 
 interface Watch {

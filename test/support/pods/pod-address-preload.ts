@@ -9,8 +9,7 @@ const everywhere: ReadonlySet<unknown> = new Set([undefined, null, "", "0.0.0.0"
 type Listen = (this: Server, ...args: unknown[]) => Server;
 
 if (address !== undefined) {
-  // Called with the server it is called on.
-  // oxlint-disable-next-line typescript/unbound-method
+  // oxlint-disable-next-line typescript/unbound-method -- called with the server it is called on
   const original = Server.prototype.listen as Listen;
   const listen: Listen = function listenOnPodAddress(this: Server, ...args) {
     return original.apply(this, narrowed(args, address));
