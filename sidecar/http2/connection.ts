@@ -99,7 +99,7 @@ export class Http2Connection {
     });
     // Of our PINGs there is one: the farewell's.
     const onPong = (): void => {
-      if (this.#farewell !== undefined) this.refuse();
+      if (this.#farewell !== undefined) this.takeNoMore();
     };
     const control = new ControlFrames({ output, encoder, streams, sender, budget, requests, onPong });
     [this.#output, this.#budget, this.#sender, this.#requests, this.#control] = [
@@ -185,13 +185,13 @@ export class Http2Connection {
    */
   close(): void {
     if (this.#farewell !== undefined || this.#requests.closing) return;
-    this.#farewell = setTimeout(() => this.refuse(), farewellPatience).unref();
+    this.#farewell = setTimeout(() => this.takeNoMore(), farewellPatience).unref();
     this.#output.goaway(lastStreamId, errorCode.none);
     this.#output.ping(farewell);
   }
 
   /** Takes nothing new from now on, whether or not the peer knows; ends when everything is answered. */
-  refuse(): void {
+  takeNoMore(): void {
     if (this.#requests.closing) return;
     clearTimeout(this.#farewell);
     this.#requests.closing = true;

@@ -12,7 +12,7 @@ export interface EngineConnection {
   /** Tells the peer to send no new requests; closes when those in flight are answered (GOAWAY, `Connection: close`). */
   close(): void;
   /** As `close`, but from now on nothing new is taken, whatever the peer has heard: it is not trusted any more. */
-  refuse(): void;
+  takeNoMore(): void;
   /** Cuts the connection now. */
   destroy(): void;
 }

@@ -111,7 +111,7 @@ class Http1Connection implements EngineConnection {
     if (this.active === 0) this.#socket.end();
   }
 
-  refuse(): void {
+  takeNoMore(): void {
     this.close();
   }
 

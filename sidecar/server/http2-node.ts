@@ -50,7 +50,7 @@ export class NodeHttp2Connection implements EngineConnection {
     if (!this.#session.closed) this.#session.close();
   }
 
-  refuse(): void {
+  takeNoMore(): void {
     this.close();
   }
 

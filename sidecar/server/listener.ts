@@ -238,7 +238,7 @@ export class Listener {
 
   // No new requests; what is still open after a while (a log stream, a peer that does not close) is cut.
   #end({ socket, engine }: Connection): void {
-    engine.refuse();
+    engine.takeNoMore();
     const cut = setTimeout(() => engine.destroy(), endTimeout).unref();
     socket.once("close", () => clearTimeout(cut));
   }
