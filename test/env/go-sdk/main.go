@@ -50,6 +50,16 @@ func client(endpoint, apiKey, caFile string) *kes.Client {
 }
 
 func main() {
+	if os.Args[1] == "load" {
+		ended := make(chan struct{})
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			close(ended)
+		}()
+		load(client("", os.Args[3], os.Args[4]), os.Args[2], ended)
+		check("write", json.NewEncoder(os.Stdout).Encode(result))
+		return
+	}
 	admin := client(os.Args[1], os.Args[2], os.Args[3])
 	user := client(os.Args[1], os.Args[4], os.Args[3])
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
