@@ -12,6 +12,7 @@ import type { KubeObject, Resource } from "../../kube/object.ts";
 import type { Controller, Enqueue } from "../../runtime/controller.ts";
 import { attendToClients } from "./client-changes.ts";
 import type { KesServerDeps } from "./deps.ts";
+import { changesTurns } from "./image-rollout.ts";
 import { PodReports } from "./pod-reports.ts";
 import { ServerReconciler } from "./reconcile.ts";
 import {
@@ -96,12 +97,7 @@ function watchAll(deps: KesServerDeps, reconciler: ServerReconciler, add: Enqueu
     servers.subscribe((change) => {
       add(keyOf(change.ref), isOwnStatus(change) ? echoTime : 0);
       noteServerEdit(reconciler, change);
-      if (
-        change.before?.status?.image !== change.now?.status?.image ||
-        readyCount(change.before) !== readyCount(change.now)
-      ) {
-        addThoseBehind(deps, add);
-      }
+      if (changesTurns(change.before, change.now)) addThoseBehind(deps, add);
     }),
     policies.subscribe((change) => {
       // No bundle says anything of it.
@@ -159,10 +155,6 @@ function addThoseBehind({ servers, serverImage }: KesServerDeps, add: Enqueue): 
   for (const server of servers.list()) {
     if (server.status?.image !== undefined && server.status.image !== serverImage) add(keyOf(refOfObject(server)));
   }
-}
-
-function readyCount(server: KesServer | undefined): number | undefined {
-  return server?.status?.readyReplicas;
 }
 
 // Removals that follow from an edit or a deletion that was seen are meant; see ObservedDrops.

@@ -16,6 +16,17 @@ export function imageOf(server: KesServer, all: readonly KesServer[], fallback: 
   return mayMove(server, all, fallback, now) ? fallback : current;
 }
 
+/** Whether those that wait for their turn have to look again: it is another image, or the new pods serve now, or no longer. */
+export function changesTurns(before: KesServer | undefined, now: KesServer | undefined): boolean {
+  return turnOf(before) !== turnOf(now);
+}
+
+function turnOf(server: KesServer | undefined): string {
+  if (server === undefined || !followsDefault(server)) return "holds nobody up";
+  const { spec, status = {} } = server;
+  return `${status.image} ${spec.replicas === 0 || isUp(status)}`;
+}
+
 /** Parts that are not named come from the default. A digest stands for itself, so the default's tag would be a lie. */
 function withDefault({ repository, tag, digest }: ImageSpec, fallback: string): string {
   const { name, version } = parts(fallback);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import type { KesServer } from "../../../operator/api/generated.ts";
-import { imageOf } from "../../../operator/controllers/kes-server/image-rollout.ts";
+import { changesTurns, imageOf } from "../../../operator/controllers/kes-server/image-rollout.ts";
 import { judgeCertificate } from "../../../operator/controllers/kes-server/judge-certificate.ts";
 import { publishedCa } from "../../../operator/controllers/kes-server/published-ca.ts";
 import type { LiveWorkload } from "../../../operator/controllers/kes-server/live-objects.ts";
@@ -63,6 +63,20 @@ describe("the image of a server", () => {
     const rolling = { ...coming, status: { ...coming.status, replicas: 3, readyReplicas: 2, updatedReplicas: 1 } };
     const waiting = running("b", "kes:1");
     assert.equal(imageOf(waiting, [rolling, waiting], next, now + 60 * 60_000), "kes:1");
+  });
+
+  test("is looked at again by those behind with whatever lets them move", () => {
+    const former = running("a", "kes:1");
+    const rolling = running("a", next);
+    const status = { ...rolling.status, updatedReplicas: 0 };
+    assert.ok(changesTurns(former, { ...rolling, status }), "it moves");
+    // As many pods are ready all the while, when one comes before another goes.
+    assert.ok(changesTurns({ ...rolling, status }, rolling), "its new pods serve");
+    assert.ok(changesTurns(running("a", next, false), rolling), "it is ready");
+    assert.ok(changesTurns(running("a", next, false), running("a", next, false, { image: { tag: "1" } })), "pinned");
+    assert.ok(changesTurns(rolling, undefined), "it is gone");
+    const asked = { ...rolling, status: { ...rolling.status, keystore: { state: "Reachable" as const } } };
+    assert.ok(!changesTurns(rolling, asked), "anything else");
   });
 
   test("of a pinned or paused server holds nobody up", () => {
