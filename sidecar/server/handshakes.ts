@@ -12,22 +12,27 @@ export class Handshakes {
     this.#limit = limit;
   }
 
-  /** False when the address has too many already. Ends by itself when the socket closes. */
-  begin(socket: Socket): boolean {
+  /** False when the address has too many already. Ends by itself when the socket closes; then `broken` is called. */
+  begin(socket: Socket, broken: () => void): boolean {
     const { remoteAddress: address = "", remotePort: port = 0 } = socket;
     const sockets = this.#byAddress.get(address) ?? new Map<number, Socket>();
     if (sockets.size >= this.#limit) return false;
     sockets.set(port, socket);
     this.#byAddress.set(address, sockets);
     socket.once("close", () => {
-      if (this.#byAddress.get(address)?.get(port) === socket) this.#remove(address, port);
+      if (this.#byAddress.get(address)?.get(port) !== socket) return;
+      this.#remove(address, port);
+      broken();
     });
     return true;
   }
 
-  /** The handshake of this socket is over, well or badly. */
-  end(socket: Socket): void {
-    this.#remove(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+  /** The handshake of this TLS socket is over, well or badly. Returns the raw socket below, unless that has closed. */
+  end(socket: Socket): Socket | undefined {
+    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
+    const raw = this.#byAddress.get(address)?.get(port);
+    this.#remove(address, port);
+    return raw;
   }
 
   /** Ends them all: nothing in progress may hold up a stop. */
