@@ -111,9 +111,12 @@ export class Http2Connection {
     ];
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.once("close", () => this.#closed());
-    // Our SETTINGS are the first frame (3.4).
+    // Our SETTINGS are the first frame (3.4). They wait a moment for what the peer sent with the end of its handshake, and
+    // then leave in one write with the answer to it.
+    output.hold();
     output.settings(ownSettings);
     windows.open();
+    setImmediate(() => output.release());
   }
 
   /** Requests in flight. */
@@ -219,7 +222,10 @@ export class Http2Connection {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    queueMicrotask(() => this.#socket.end());
+    queueMicrotask(() => {
+      this.#output.release();
+      this.#socket.end();
+    });
   }
 
   #closed(): void {

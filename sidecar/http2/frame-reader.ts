@@ -13,7 +13,7 @@ export class FrameReader {
   readonly #sink: FrameSink;
   #prefaceSeen = 0;
   /** The frame that is not complete: its bytes so far, and how many the buffer is to hold. */
-  #part: Buffer = Buffer.alloc(frameHeader);
+  #part: Buffer = Buffer.allocUnsafe(frameHeader);
   #partLength = 0;
   #partWanted = frameHeader;
 

@@ -20,7 +20,7 @@ export class HpackDecoder {
   #at = 0;
   #end = 0;
   /** The last block that left the table as it was, and what it meant then. */
-  readonly #lastBlock = Buffer.alloc(memorable);
+  readonly #lastBlock = Buffer.allocUnsafe(memorable);
   #lastLength = -1;
   #lastGeneration = -1;
   #lastHead = new RequestHead();

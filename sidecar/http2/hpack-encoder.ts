@@ -9,9 +9,8 @@ const [dateIndex, lengthIndex, statusIndex] = [33, 28, 8];
 
 /** A name of the static table, and the field last sent with it: most names have one value for good. */
 interface NamedField {
-  readonly index: number;
-  value: string;
-  bytes: Buffer;
+  readonly value: string;
+  readonly bytes: Buffer;
 }
 
 export interface ReplyHead {
@@ -22,23 +21,20 @@ export interface ReplyHead {
   readonly contentLength: number | undefined;
 }
 
+/** The first index of each name of the static table, and the index of each status that is in it. */
+const indexes = new Map<string, number>();
+const statuses = new Map<string, number>();
+for (const [n, { name, value }] of staticTable.entries()) {
+  if (name === ":status") statuses.set(value, n + 1);
+  if (!indexes.has(name)) indexes.set(name, n + 1);
+}
+
 export class HpackEncoder {
-  readonly #named: ReadonlyMap<string, NamedField>;
-  readonly #statuses: ReadonlyMap<string, number>;
+  /** Filled as names are used: to fill it for each connection costs 1 % of a new one. */
+  readonly #named = new Map<string, NamedField>();
   #second = 0;
   #date: Buffer = Buffer.alloc(0);
   #dropsTable = false;
-
-  constructor() {
-    const named = new Map<string, NamedField>();
-    const statuses = new Map<string, number>();
-    for (const [n, { name, value }] of staticTable.entries()) {
-      if (name === ":status") statuses.set(value, n + 1);
-      if (!named.has(name)) named.set(name, { index: n + 1, value: "", bytes: Buffer.alloc(0) });
-    }
-    this.#named = named;
-    this.#statuses = statuses;
-  }
 
   /** The peer's table got smaller than the default: the next block says that ours is empty (4.2). */
   dropTable(): void {
@@ -72,19 +68,19 @@ export class HpackEncoder {
       output.bytes[output.at++] = 0x88;
       return;
     }
-    const index = this.#statuses.get(String(status));
+    const index = statuses.get(String(status));
     if (index === undefined) output.copy(literal(statusIndex, String(status)));
     else output.bytes[output.at++] = 0x80 | index;
   }
 
   #field(output: Output, name: string, value: string): void {
     const named = this.#named.get(name);
-    if (named === undefined) return output.copy(newLiteral(name, value));
-    if (named.value !== value || named.bytes.length === 0) {
-      named.bytes = literal(named.index, value);
-      named.value = value;
-    }
-    output.copy(named.bytes);
+    if (named?.value === value) return output.copy(named.bytes);
+    const index = indexes.get(name);
+    if (index === undefined) return output.copy(newLiteral(name, value));
+    const bytes = literal(index, value);
+    this.#named.set(name, { value, bytes });
+    output.copy(bytes);
   }
 }
 
