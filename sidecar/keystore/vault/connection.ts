@@ -2,16 +2,11 @@
 // whose TLS files are read again when a connection fails and before every login, so that renewed certificates and CAs
 // are taken up without a restart.
 import { readFile } from "node:fs/promises";
-import { Agent as HttpsAgent } from "node:https";
 import type { ConnectionOptions } from "node:tls";
 import type { VaultTlsConfig } from "../../contract/config.ts";
 import { KesError, messageOf } from "../../errors.ts";
-import { Agent as HttpAgent } from "../../node-http.ts";
 import { trustRoots } from "../trust-roots.ts";
-
-/** Milliseconds. A firewall or load balancer that drops idle connections silently waits longer than that. */
-const idleTimeout = 4000;
-const maxConnections = 64;
+import { Pool } from "./wire/pool.ts";
 
 type TlsMaterial = Pick<ConnectionOptions, "ca" | "cert" | "key">;
 
@@ -19,13 +14,13 @@ export class Connection implements Disposable {
   readonly endpoint: URL;
   readonly #tls: VaultTlsConfig;
   #material: TlsMaterial;
-  #agent: HttpAgent;
+  #pool: Pool;
 
   private constructor(endpoint: URL, tls: VaultTlsConfig, material: TlsMaterial) {
     this.endpoint = endpoint;
     this.#tls = tls;
     this.#material = material;
-    this.#agent = newAgent(endpoint, material);
+    this.#pool = new Pool(material);
   }
 
   /** @throws KesError FileUnreadable | PemInvalid */
@@ -34,8 +29,8 @@ export class Connection implements Disposable {
     return new Connection(url, tls, url.protocol === "https:" ? await readMaterial(tls) : {});
   }
 
-  get agent(): HttpAgent {
-    return this.#agent;
+  get pool(): Pool {
+    return this.#pool;
   }
 
   /** What the server is verified with; undefined for plain HTTP. */
@@ -54,29 +49,18 @@ export class Connection implements Disposable {
     if (JSON.stringify(material) === JSON.stringify(this.#material)) return false;
     this.dropIdle();
     this.#material = material;
-    this.#agent = newAgent(this.endpoint, material);
+    this.#pool = new Pool(material);
     return true;
   }
 
   /** Closes what is not in use: after one connection died without a word the others have probably died too. */
   dropIdle(): void {
-    for (const sockets of Object.values(this.#agent.freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy();
-    }
+    this.#pool.dropIdle();
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
+    this.#pool[Symbol.dispose]();
   }
-}
-
-function newAgent(endpoint: URL, material: TlsMaterial): HttpAgent {
-  const options = { keepAlive: true, timeout: idleTimeout, maxSockets: maxConnections, maxFreeSockets: 8 };
-  // A resumed TLS session shows no certificate, so one that is trusted no more would pass.
-  const fresh = { maxCachedSessions: 0 };
-  return endpoint.protocol === "https:"
-    ? new HttpsAgent({ ...options, ...material, ...fresh })
-    : new HttpAgent(options);
 }
 
 async function readMaterial({ ca, client }: VaultTlsConfig): Promise<TlsMaterial> {

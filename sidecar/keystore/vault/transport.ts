@@ -2,12 +2,16 @@
 // node-vault's own carrier cannot be aborted, knows one namespace per client, has no limits, sends tokens along any
 // redirect, and prints request bodies when DEBUG is set.
 //
-//   send → node-vault (URL, headers, JSON) → exchange: node:https, deadline, size limit, one pool of connections
-import type { IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+//   send → node-vault (path, headers, JSON) → wire/exchange: deadline, size limit, one pool of connections
 import nodeVault from "node-vault";
-import { request as httpRequest } from "../../node-http.ts";
 import type { Connection } from "./connection.ts";
+import type { Answer } from "./wire/answer-reader.ts";
+import { BrokenConnection } from "./wire/channel.ts";
+import { exchange } from "./wire/exchange.ts";
+import type { Question } from "./wire/exchange.ts";
+import { Patience } from "./wire/patience.ts";
+import { requestPath, targetOf } from "./wire/target.ts";
+import type { Target } from "./wire/target.ts";
 
 export interface VaultRequest {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -27,39 +31,40 @@ export interface VaultReply {
   readonly body: unknown;
 }
 
-/** Milliseconds from the call to the end of its answer, whatever the caller's patience: a dead connection shows. */
-const deadline = 5000;
 const defaultLimit = 4 * 1024 * 1024;
-const indexHeader = "x-vault-index";
 
 /** Throws what the network throws (see network-cause.ts), or a plain Error for an answer that cannot be taken. */
 export class Transport implements Disposable {
   readonly connection: Connection;
   readonly #vault: nodeVault.client;
+  readonly #home: Target;
   /** Where the store was after our last write: a replica that is behind that must not answer a read. */
   #index: string | undefined;
 
   constructor(connection: Connection) {
     this.connection = connection;
-    const carry = (options: Carried): Promise<Carriage> => this.#carry(options);
+    this.#home = targetOf(connection.endpoint);
+    const carry = (options: Carried): Promise<Answer> => this.#carry(options);
     this.#vault = nodeVault({
-      endpoint: connection.endpoint.href.replace(/\/$/, ""),
       "request-promise": { defaults: () => carry },
       debug: () => undefined,
+      // It would look in every request for what the types of Carried promise.
+      tv4: Object.assign(() => true, { validate: () => true }),
     });
-    // node-vault fills these from VAULT_* variables; ours come with each call.
-    Object.assign(this.#vault, { token: "", namespace: "", pathPrefix: "" });
+    // node-vault fills these from VAULT_* variables; ours come with each call, and where it goes the connection knows.
+    const endpoint = connection.endpoint.pathname.replace(/\/+$/, "");
+    Object.assign(this.#vault, { endpoint, token: "", namespace: "", pathPrefix: "" });
     this.#vault.handleVaultResponse = (answer) => Promise.resolve(answer);
   }
 
   async send(call: VaultRequest, signal: AbortSignal): Promise<VaultReply> {
     const { method, path, body, limit = defaultLimit } = call;
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(deadline)]);
-    const options: Carried = { method, path: `/${path}`, headers: this.#headers(call), limit, signal: limited };
+    using patience = new Patience(signal);
+    const options: Carried = { method, path: `/${path}`, headers: this.#headers(call), limit, patience };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- node-vault's types end here; it is what #carry returned
-    const answer = (await this.#vault.request(body === undefined ? options : { ...options, json: body })) as Carriage;
+    const answer = (await this.#vault.request(body === undefined ? options : { ...options, json: body })) as Answer;
     if (method !== "GET") this.#index = answer.index ?? this.#index;
-    return { status: answer.statusCode, body: answer.body };
+    return { status: answer.statusCode, body: parse(answer.bytes) };
   }
 
   [Symbol.dispose](): void {
@@ -75,14 +80,17 @@ export class Transport implements Disposable {
     };
   }
 
-  async #carry(options: Carried): Promise<Carriage> {
-    const url = new URL(options.uri ?? "");
+  async #carry(options: Carried): Promise<Answer> {
+    const { json, uri = "" } = options;
+    const path = requestPath(uri, this.connection.endpoint);
+    const question = { ...options, path, content: json === undefined ? undefined : JSON.stringify(json) };
     try {
-      return await this.#redirected(url, options);
+      return await this.#redirected(question);
     } catch (error) {
-      if (options.signal.aborted) this.connection.dropIdle();
-      if (options.signal.aborted || !(await this.#worthAnother(error, options.method))) throw error;
-      return this.#redirected(url, options);
+      const { reason } = options.patience;
+      if (reason !== undefined) this.connection.dropIdle();
+      if (reason !== undefined || !(await this.#worthAnother(error, options.method))) throw error;
+      return this.#redirected(question);
     }
   }
 
@@ -94,11 +102,14 @@ export class Transport implements Disposable {
   }
 
   /** A standby that does not forward names the active server: followed once, never from TLS to plain HTTP. */
-  async #redirected(url: URL, options: Carried): Promise<Carriage> {
-    const first = await exchange(url, options, this.connection);
-    const target = first.location === undefined ? null : URL.parse(first.location, url);
-    if (first.statusCode !== 307 || target?.protocol !== url.protocol) return first;
-    return exchange(target, options, this.connection);
+  async #redirected(question: Question & { readonly patience: Patience }): Promise<Answer> {
+    const { patience, path } = question;
+    const { endpoint, pool } = this.connection;
+    const first = await exchange(this.#home, question, { pool, patience });
+    if (first.statusCode !== 307 || first.location === undefined) return first;
+    const url = URL.parse(first.location, new URL(path, endpoint));
+    if (url?.protocol !== endpoint.protocol) return first;
+    return exchange(targetOf(url), { ...question, path: url.pathname + url.search }, { pool, patience });
   }
 }
 
@@ -108,69 +119,10 @@ interface Carried {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly limit: number;
-  readonly signal: AbortSignal;
+  readonly patience: Patience;
   /** Set by node-vault. */
   readonly uri?: string;
   readonly json?: object;
-}
-
-interface Carriage {
-  readonly statusCode: number;
-  readonly body: unknown;
-  readonly index: string | undefined;
-  readonly location: string | undefined;
-}
-
-/** The connection ended under a call: its code is that of the cause. */
-class BrokenConnection extends Error {
-  readonly reused: boolean;
-
-  constructor(cause: Error, reused: boolean) {
-    super(cause.message, { cause });
-    this.reused = reused;
-  }
-}
-
-async function exchange(url: URL, carried: Carried, { agent }: Connection): Promise<Carriage> {
-  const { method, json, signal, limit } = carried;
-  const bytes = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
-  const headers = bytes === undefined ? carried.headers : { ...carried.headers, ...jsonHeaders(bytes) };
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  const request = send(url, { method, headers, agent, signal }, resolve);
-  request.on("error", (error: NodeJS.ErrnoException) => {
-    const broken = error.code === "ECONNRESET" || error.code === "EPIPE";
-    reject(broken ? new BrokenConnection(error, request.reusedSocket) : error);
-  });
-  request.end(bytes);
-  const response = await promise;
-  return {
-    statusCode: response.statusCode ?? 0,
-    body: parse(await collect(response, limit)),
-    index: headerOf(response, indexHeader),
-    location: headerOf(response, "location"),
-  };
-}
-
-function jsonHeaders(bytes: Buffer): Record<string, string> {
-  return { "Content-Type": "application/json", "Content-Length": String(bytes.length) };
-}
-
-function headerOf(response: IncomingMessage, name: string): string | undefined {
-  const value = response.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-async function collect(response: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Without setEncoding a response yields buffers.
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new Error(`the answer is larger than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** What is no JSON is undefined: whoever needs a body then finds none. */
