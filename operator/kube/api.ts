@@ -13,7 +13,8 @@ export interface KubeApi {
    */
   watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /**
-   * Server-side apply with force: `object` is the complete intent of `fieldManager`. Returns what is stored.
+   * Server-side apply with force: `object` is the complete intent of `fieldManager`. Returns what is stored; of a status,
+   * which is one of ten thousand, only the object's metadata.
    * @throws ApiError
    */
   apply<T extends KubeObject>(resource: Resource, object: KubeObject, options: ApplyOptions): Promise<T>;

@@ -34,7 +34,7 @@ export interface CallSeen {
   readonly seconds: number;
 }
 
-export interface Call extends Pick<Outgoing, "method" | "path" | "contentType" | "body" | "isWatch"> {
+export interface Call extends Pick<Outgoing, "method" | "path" | "contentType" | "accept" | "body" | "isWatch"> {
   readonly attempt: Attempt;
 }
 

@@ -45,6 +45,9 @@ export interface ClientOptions {
 /** Milliseconds. Bookmarks come each minute, so a watch that misses two of them is dead. */
 export const defaultPatience = { call: 30_000, silence: 150_000 };
 
+/** In place of the whole object (Kubernetes API concepts, "Metadata-only fetches"). */
+const metadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
 export class Client implements KubeApi, Disposable {
   readonly #calls: Calls;
   readonly #silence: number;
@@ -94,10 +97,13 @@ export class Client implements KubeApi, Disposable {
   async apply<T extends KubeObject>(resource: Resource, object: KubeObject, options: ApplyOptions): Promise<T> {
     const { fieldManager, subresource } = options;
     const ref = refOfObject(object);
+    const isStatus = subresource === "status";
+    const query = queryOf({ fieldManager, force: true, ...(isStatus && { fieldValidation: "Ignore" }) });
     const call = {
       attempt: attemptOf("patch", resource, keyOf(ref), subresource),
       method: "PATCH",
-      path: `${objectPath(resource, ref, subresource)}${queryOf({ fieldManager, force: true })}`,
+      path: `${objectPath(resource, ref, subresource)}${query}`,
+      ...(isStatus && { accept: metadataOnly }),
       // JSON is YAML.
       contentType: "application/apply-patch+yaml",
       body: JSON.stringify(object),

@@ -1,13 +1,17 @@
 // Events of the cluster, for whoever runs `kubectl describe`: written beside the work, one after the other, and never in its
-// way. What cannot be written is logged and forgotten, since an event is only a remark; conditions carry the truth.
+// way: when a thousand objects change at once, their events follow slowly, warnings first. What cannot be written is logged
+// and forgotten, since an event is only a remark; conditions carry the truth.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeApi } from "./api.ts";
+import { pause, systemClock } from "./clock.ts";
 import { ApiError } from "./errors.ts";
 import { EventSeries } from "./event-series.ts";
 import type { EventDetails, Series } from "./event-series.ts";
 import { microTime } from "./micro-time.ts";
 import type { KubeObject } from "./object.ts";
 import { events } from "./resources.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { TokenBucketOptions } from "./token-bucket.ts";
 import type { Log } from "../log.ts";
 
 export interface EventRecorder {
@@ -26,6 +30,8 @@ export interface EventsOptions {
   readonly now: () => number;
   /** Milliseconds: how often counts are brought up to date, and the wait before an event is tried once more. */
   readonly timing?: { readonly refresh: number; readonly retry: number };
+  /** How fast they are written. */
+  readonly speed?: TokenBucketOptions;
 }
 
 /** Events that may wait to be written. */
@@ -33,6 +39,8 @@ const maxWaiting = 1_000;
 /** Bytes of a note that the API accepts. */
 const maxNote = 1_024;
 const defaults = { refresh: 60_000, retry: 5_000 };
+/** A tenth of what API servers on small machines do in a second; the burst is a day of most clusters. */
+const moderate: TokenBucketOptions = { burst: 100, perSecond: 10 };
 
 export class Events implements EventRecorder, AsyncDisposable {
   readonly #options: EventsOptions;
@@ -40,12 +48,15 @@ export class Events implements EventRecorder, AsyncDisposable {
   readonly #waiting = new Set<Series>();
   readonly #refresh: NodeJS.Timeout;
   readonly #retry: number;
+  readonly #bucket: TokenBucket;
+  readonly #stop = new AbortController();
   #writing: Promise<void> | undefined;
   #isStopped = false;
 
   constructor(options: EventsOptions) {
     const { refresh, retry } = options.timing ?? defaults;
     this.#options = options;
+    this.#bucket = new TokenBucket(options.speed ?? moderate, systemClock);
     this.#retry = retry;
     this.#refresh = setInterval(() => this.#bringUpToDate(), refresh).unref();
   }
@@ -61,6 +72,8 @@ export class Events implements EventRecorder, AsyncDisposable {
     clearInterval(this.#refresh);
     this.#bringUpToDate();
     this.#isStopped = true;
+    // Nothing is waited for any more.
+    this.#stop.abort();
     await this.#writing;
   }
 
@@ -75,13 +88,21 @@ export class Events implements EventRecorder, AsyncDisposable {
   }
 
   async #writeAll(): Promise<void> {
-    for (const series of this.#waiting) {
+    while (this.#waiting.size > 0) {
+      await pause(systemClock, this.#bucket.take(), this.#stop.signal);
+      const series = this.#next();
+      if (series === undefined) break;
       this.#waiting.delete(series);
       const { count } = series;
       series.sentCount = count;
       await this.#write(series, count);
     }
     this.#writing = undefined;
+  }
+
+  #next(): Series | undefined {
+    const [first] = this.#waiting;
+    return this.#waiting.values().find(({ event }) => event.type === "Warning") ?? first;
   }
 
   async #write(series: Series, count: number): Promise<void> {

@@ -20,6 +20,8 @@ export interface Outgoing {
   /** With its query. */
   readonly path: string;
   readonly contentType?: string;
+  /** What is wanted back. Default: JSON, whole. */
+  readonly accept?: string;
   readonly body?: string;
   /** A watch gets a connection of its own, and is answered in JSON lines for minutes. */
   readonly isWatch?: boolean;
@@ -67,7 +69,7 @@ export class Transport implements Disposable {
       path: `${server.pathname.replace(/\/$/, "")}${outgoing.path}`,
       headers: {
         ...credentials.headers,
-        accept: "application/json",
+        accept: outgoing.accept ?? "application/json",
         "user-agent": this.#options.userAgent,
         ...(outgoing.contentType === undefined ? {} : { "content-type": outgoing.contentType }),
         // Node leaves it out for DELETE, and the server would take the body for another request.

@@ -97,8 +97,10 @@ export class ControllerRun {
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     try {
-      const { after } = await this.#controller.reconcile(key, this.#abort.signal);
+      const isCalm = this.#queue.wasPatient(key);
+      const { after, isPatient } = await this.#controller.reconcile(key, this.#abort.signal, isCalm);
       this.#queue.forget(key);
+      if (isPatient === true) this.#queue.addPatient(key);
       if (after !== undefined) this.#queue.addAfter(key, after);
       this.#metrics.visited(after === undefined ? "success" : "requeue_after", seconds(), false);
       this.#log.debug("visited", { controller: this.#controller.name, key, seconds: seconds(), after });

@@ -3,7 +3,9 @@
 import type { ApiClient, Json } from "../env/kubernetes/api-client.ts";
 import type { ExpectedBundle } from "./landscape.ts";
 
-const kinds = ["kesservers", "kespolicies", "kesidentities"];
+export const kinds = ["kesservers", "kespolicies", "kesidentities"] as const;
+/** What the operator made; bundles are among it. */
+export const managedConfigMaps = `/api/v1/configmaps?labelSelector=${encodeURIComponent("app.kubernetes.io/managed-by=kes-operator")}`;
 const pageSize = 500;
 const verbs: ReadonlySet<string> = new Set(["APPLY", "PATCH", "POST", "PUT", "DELETE", "GET"]);
 
@@ -12,7 +14,7 @@ export async function shortcomings(api: ApiClient, expected: readonly ExpectedBu
   const found: string[] = [];
   for (const kind of kinds) {
     const objects = await listAll(api, `/apis/kes-operator.io/v1alpha1/${kind}`);
-    const behind = objects.filter(({ metadata, status }) => status?.observedGeneration !== metadata.generation);
+    const behind = objects.filter((object) => !isObserved(object));
     if (behind.length > 0) found.push(`${behind.length} of ${objects.length} ${kind} are not observed`);
     if (kind !== "kesidentities") continue;
     const refused = objects.filter(({ status }) => conditionOf(status, "Accepted") !== "True");
@@ -24,22 +26,33 @@ export async function shortcomings(api: ApiClient, expected: readonly ExpectedBu
   return found;
 }
 
-/** By server: the version of the ConfigMap and what it says. */
-export async function readBundles(api: ApiClient): Promise<ReadonlyMap<string, { version: string; bundle: Json }>> {
-  const selector = encodeURIComponent("app.kubernetes.io/managed-by=kes-operator");
-  const objects = await listAll(api, `/api/v1/configmaps?labelSelector=${selector}`);
-  const bundles = objects.flatMap(({ metadata, data }) => {
-    const text = data?.["bundle.json"];
-    if (text === undefined) return [];
-    const server = metadata.labels["kes-operator.io/server"];
-    return [
-      [`${metadata.namespace}/${server}`, { version: metadata.resourceVersion, bundle: JSON.parse(text) }],
-    ] as const;
-  });
-  return new Map(bundles);
+export function isObserved({ metadata, status }: Json): boolean {
+  return status?.observedGeneration === metadata.generation;
 }
 
-function isComplete(found: { readonly bundle: Json } | undefined, { identities, policies }: ExpectedBundle): boolean {
+export interface FoundBundle {
+  /** `namespace/name`. */
+  readonly server: string;
+  /** Of the ConfigMap. */
+  readonly version: string;
+  readonly bundle: Json;
+}
+
+/** By server. */
+export async function readBundles(api: ApiClient): Promise<ReadonlyMap<string, FoundBundle>> {
+  const found = (await listAll(api, managedConfigMaps)).map((object) => bundleOf(object));
+  return new Map(found.filter((bundle) => bundle !== undefined).map((bundle) => [bundle.server, bundle]));
+}
+
+/** What a ConfigMap says, if it holds a bundle. */
+export function bundleOf({ metadata, data }: Json): FoundBundle | undefined {
+  const text = data?.["bundle.json"];
+  if (text === undefined) return undefined;
+  const server = `${metadata.namespace}/${metadata.labels["kes-operator.io/server"]}`;
+  return { server, version: metadata.resourceVersion, bundle: JSON.parse(text) };
+}
+
+export function isComplete(found: FoundBundle | undefined, { identities, policies }: ExpectedBundle): boolean {
   if (found === undefined) return false;
   const listed = Object.entries(found.bundle.identities);
   const named = Object.keys(found.bundle.policies);

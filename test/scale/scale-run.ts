@@ -12,6 +12,7 @@ import type { OperatorProcess } from "../support/operator-process.ts";
 import { difference, readBundles, shortcomings, writesSeen } from "./findings.ts";
 import { declareLandscape, editPolicy } from "./landscape.ts";
 import type { ExpectedBundle, Size } from "./landscape.ts";
+import { Progress } from "./progress.ts";
 import { Strain } from "./strain.ts";
 import type { Strained } from "./strain.ts";
 
@@ -54,10 +55,6 @@ const look = 500;
 const quiet = 5_000;
 /** Of a core: with less it does nothing. On a machine where everybody waits it gets little more when it is at work. */
 const idle = 0.03;
-/** Milliseconds of doing nothing after which it may be done. */
-const pause = 1_200;
-/** Milliseconds between looks at the whole landscape while it is at work: they take the API server a second each. */
-const longLook = 30_000;
 /** Of Node, as the operator's image has them. */
 const nodeFlags = ["--optimize-for-size"];
 /** Seconds between scrapes of the operator's metrics, as usual. */
@@ -91,23 +88,22 @@ export class ScaleRun implements AsyncDisposable {
   /** @throws Error when it takes longer than `patience` seconds */
   async start(patience: number): Promise<Start> {
     const before = await this.#written();
+    await using progress = await Progress.open(this.#cluster.api, this.#expected);
     const [strain, serverCpu] = [new Strain(), this.#serverCpu];
     const began = performance.now();
     const seconds = (): number => (performance.now() - began) / 1000;
     await this.#operator.start();
-    let [observed, settled, lookedAt, cpu] = [0, 0, 0, this.#cpu];
-    while (observed === 0 || seconds() - settled < quiet / 1000) {
+    let [settled, cpu] = [0, this.#cpu];
+    while (progress.doneAt === undefined || seconds() - settled < quiet / 1000) {
       await sleep(look);
-      const at = seconds();
-      if ((this.#cpu - cpu) / (look / 1000) > idle) settled = at;
+      if ((this.#cpu - cpu) / (look / 1000) > idle) settled = seconds();
       cpu = this.#cpu;
-      const isTime = at - Math.max(settled, lookedAt) > pause / 1000 || at - lookedAt > longLook / 1000;
-      if (observed > 0 || !isTime) continue;
-      const found = await this.shortcomings();
-      [cpu, lookedAt] = [this.#cpu, seconds()];
-      if (found.length === 0) observed = Math.max(settled, 0.1);
-      else if (at > patience) throw new Error(`not within ${patience} s: ${found.join(", ")}`);
+      if (seconds() > patience) throw new Error(await this.#reproach(patience));
     }
+    // What the watch has seen is confirmed by a look at everything.
+    const found = await this.shortcomings();
+    if (found.length > 0) throw new Error(found.join(", "));
+    const observed = Math.max(0, (progress.doneAt - began) / 1000);
     const used = { cpu: this.#cpu, serverCpu: this.#serverCpu - serverCpu, strain: strain.sinceThen() };
     return { observed, settled, ...used, writes: difference(before, await this.#written()) };
   }
@@ -170,6 +166,11 @@ export class ScaleRun implements AsyncDisposable {
   /** CPU seconds of the operator. */
   get #cpu(): number {
     return cpuTime(this.#operator.pid) / 1e6;
+  }
+
+  async #reproach(patience: number): Promise<string> {
+    const found = await this.shortcomings();
+    return `not within ${patience} s: ${found.length === 0 ? "it is never at rest" : found.join(", ")}`;
   }
 
   #written(): Promise<ReadonlyMap<string, number>> {

@@ -19,7 +19,7 @@ export function createKesIdentityController(deps: KesIdentityDeps): Controller {
   const reconciler = new IdentityReconciler(deps);
   return {
     name: kesIdentities.kind.toLowerCase(),
-    reconcile: (key, signal) => reconciler.visit(key, signal),
+    reconcile: (key, signal, isCalm) => reconciler.visit(key, signal, isCalm),
     watch(enqueue) {
       // Those of one server together: it then takes them into its bundle together.
       const clients = indexBy(deps.identities, serverKeyOf);

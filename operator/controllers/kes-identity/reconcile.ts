@@ -4,7 +4,8 @@
 //   advance     identities.ts: which hashes may be used from now on
 //   report      the status, written only when it says something new; the first one, if it can be, together with what the
 //               server has to say
-// A step that fails does not keep a new hash from being reported: clients may show its key in a moment.
+// A step that fails does not keep a new hash from being reported: clients may show its key in a moment. And a client whose
+// key is known at the first look, as after a restore, is reported before anything is made for it: there may be thousands.
 import type { KesIdentity, KesIdentityStatus } from "../../api/generated.ts";
 import { annotations, kesIdentities } from "../../api/kinds.ts";
 import type { IdentityVerdict, Judgement } from "../../bundle/verdict.ts";
@@ -12,6 +13,7 @@ import type { Finding } from "../../bundle/verdict-board.ts";
 import { speaksForItself } from "../../bundle/identities.ts";
 import { indexBy } from "../../kube/index-by.ts";
 import { keyOf, refOf } from "../../kube/object.ts";
+import { carries } from "../../runtime/carries.ts";
 import type { Outcome } from "../../runtime/outcome.ts";
 import { FirstWord } from "../first-word.ts";
 import { isOfInstance, StatusWriter } from "../status-writer.ts";
@@ -44,6 +46,8 @@ export class IdentityReconciler {
   readonly #writer: StatusWriter;
   readonly #firstWord = new FirstWord(silence);
   readonly #memory: Memory;
+  /** Identities that were reported before anything was made for them. */
+  readonly #untidy = new Set<string>();
 
   constructor(deps: KesIdentityDeps) {
     const { api, events, instanceId } = deps;
@@ -53,19 +57,18 @@ export class IdentityReconciler {
     this.#writer = new StatusWriter({ api, events, instanceId, resource: kesIdentities });
   }
 
-  /** @throws ApiError */
-  async visit(key: string, signal: AbortSignal): Promise<Outcome> {
+  /** @param isCalm whether nobody waits who cannot wait @throws ApiError */
+  async visit(key: string, signal: AbortSignal, isCalm: boolean): Promise<Outcome> {
     const identity = this.#deps.identities.get(refOf(key));
     if (!this.#writer.isOurs(identity) || identity.metadata.deletionTimestamp !== undefined) return this.#forget(key);
-    const now = this.#deps.now();
-    const visit: Visit = {
-      deps: this.#deps,
-      identity,
-      server: this.#deps.servers.get(serverRefOf(identity)),
-      isPaused: identity.metadata.annotations?.[annotations.paused] === "true",
-      now,
-      signal,
-    };
+    const visit = this.#visitTo(identity, signal);
+    if (!isCalm && (await this.#announce(visit, key))) return { isPatient: true };
+    this.#untidy.delete(key);
+    return await this.#keepAndReport(visit, key);
+  }
+
+  async #keepAndReport(visit: Visit, key: string): Promise<Outcome> {
+    const { identity, now } = visit;
     const attended = await attend(visit, this.#memory);
     const connection = await connect(visit);
     const finding = this.#deps.board.identity(key, keyOf(serverRefOf(identity)));
@@ -79,11 +82,35 @@ export class IdentityReconciler {
     return outcomeOf([attended.next, next.nextChange, written === "stale" ? now + moment : undefined], now);
   }
 
+  #visitTo(identity: KesIdentity, signal: AbortSignal): Visit {
+    const deps = this.#deps;
+    const isPaused = identity.metadata.annotations?.[annotations.paused] === "true";
+    return { deps, identity, server: deps.servers.get(serverRefOf(identity)), isPaused, now: deps.now(), signal };
+  }
+
   #forget(key: string): Outcome {
     this.#firstWord.forget(key);
     this.#writer.forget(key);
     this.#memory.stagedKeys.delete(key);
+    this.#untidy.delete(key);
     return {};
+  }
+
+  /** Reports a key that is known already. @returns whether that was done, so that everything else can wait */
+  async #announce(visit: Visit, key: string): Promise<boolean> {
+    const { deps, identity, isPaused, now } = visit;
+    const isSubject = identity.status === undefined || this.#untidy.has(key);
+    if (!isSubject || isPaused || identity.spec.certificate === undefined) return false;
+    // A look, as at a paused one.
+    const attended = await attend({ ...visit, isPaused: true }, this.#memory);
+    if (attended.found.sighting.active === undefined) return false;
+    this.#untidy.add(key);
+    const next = nextIdentities(stateOf(identity), attended.found.sighting, now);
+    if (isSame(next.identities, identity.status?.identities)) return true;
+    const finding = deps.board.identity(key, keyOf(serverRefOf(identity)));
+    const connection = { name: identity.status?.connectionConfigMapName };
+    await this.#report(visit, statusOf(visit, { attended, connection, finding, next }), next);
+    return true;
   }
 
   async #report({ identity, signal }: Visit, status: KesIdentityStatus, { dropped }: NextState): Promise<Written> {
@@ -127,6 +154,10 @@ function isHeard({ deps, identity, server }: Visit): boolean {
 
 function stateOf({ status }: KesIdentity): State {
   return { source: status?.source, identities: status?.identities ?? [] };
+}
+
+function isSame(a: KesIdentityStatus["identities"], b: KesIdentityStatus["identities"]): boolean {
+  return a !== undefined && b !== undefined && carries(a, b) && carries(b, a);
 }
 
 async function connect(visit: Visit): Promise<Connected> {

@@ -15,14 +15,17 @@ export function changesWorthTelling(
   const tell = (type: Event["type"], reason: string, message: string): Event => {
     return { regarding: identity, type, reason, action: "Reconcile", message };
   };
-  return [
+  // What was so before anybody looked is no change: an operator that is installed last would tell of thousands.
+  const isFirst = identity.status === undefined;
+  const changes = [
     ...identityChange(identity.status, status).map((message) => tell("Normal", "IdentityChanged", message)),
-    ...dropped.map((hash) => {
-      const message = `${hash} is no longer allowed: there are more than ${maxIdentities} keys at once`;
-      return tell("Warning", "IdentityDropped", message);
-    }),
     ...readiness(identity.status, status).map(([type, reason, message]) => tell(type, reason, message)),
   ];
+  const losses = dropped.map((hash) => {
+    const message = `${hash} is no longer allowed: there are more than ${maxIdentities} keys at once`;
+    return tell("Warning", "IdentityDropped", message);
+  });
+  return isFirst ? losses : [...changes, ...losses];
 }
 
 function identityChange(

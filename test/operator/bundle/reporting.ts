@@ -89,7 +89,7 @@ export class Reporting {
       if (key === undefined) return visits;
       if (visits > 50) throw new Error("it does not come to rest");
       this.#due.delete(key);
-      const { after } = await this.#controller.reconcile(key, AbortSignal.timeout(5000));
+      const { after } = await this.#controller.reconcile(key, AbortSignal.timeout(5000), true);
       if (after !== undefined) {
         this.#due.add(key);
         this.clock += after / 1000;

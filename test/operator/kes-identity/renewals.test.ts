@@ -3,12 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import type { KesIdentity } from "../../../operator/api/generated.ts";
 import { kesIdentities, kesServers } from "../../../operator/api/kinds.ts";
 import { certificates } from "../../../operator/controllers/kes-identity/objects/cert-manager.ts";
 import type {
   Certificate,
   CertificateRequest,
 } from "../../../operator/controllers/kes-identity/objects/cert-manager.ts";
+import type { Outcome } from "../../../operator/runtime/outcome.ts";
 import { makeKeys } from "./key-pool.ts";
 import type { PoolKey } from "./key-pool.ts";
 import { anIdentity, aServer, hour, minute, wantedCertificate } from "./objects.ts";
@@ -201,6 +203,41 @@ test("a deleted request takes nothing away from what was learned of it", async (
   await operator.settle();
   assert.deepEqual(statesOf(world), ["0 Active"]);
   assert.equal(operator.identity.status?.conditions?.find(({ type }) => type === "Issued")?.status, "True");
+});
+
+test("where many wait, a key that is known is reported before anything is made", async () => {
+  const world = await issued("Always");
+  const { operator, cluster, certManager } = world;
+  const { status, ...rest } = operator.identity;
+  cluster.put<KesIdentity>(kesIdentities, rest);
+  const [certificate] = cluster.list<Certificate>(certificates);
+  assert.ok(certificate !== undefined);
+  const privateKey = { ...certificate.spec.privateKey, rotationPolicy: "Always" as const };
+  cluster.put(certificates, { ...certificate, spec: { ...certificate.spec, privateKey, secretName: "another" } });
+  operator.restart();
+  cluster.writes.length = 0;
+  const visit = async (isCalm: boolean): Promise<Outcome> => {
+    cluster.catchUp();
+    return await operator.visit("prod/minio", isCalm);
+  };
+
+  assert.deepEqual(await visit(false), { isPatient: true });
+  assert.deepEqual(await visit(false), { isPatient: true });
+  assert.deepEqual(cluster.writes, ["apply kesidentities/status prod/minio"]);
+  assert.equal(operator.identity.status?.identity, status?.identity);
+
+  operator.now += hour;
+  certManager.trigger();
+  certManager.prepareKey();
+  certManager.makeRequest();
+  certManager.approve();
+  assert.deepEqual(await visit(false), { isPatient: true });
+  assert.equal(operator.allowed().length, 2, "a key that may come into use does not wait");
+
+  await visit(true);
+  assert.ok(cluster.writes.includes("apply certificates prod/minio-kes"), cluster.writes.join(", "));
+  cluster.catchUp();
+  assert.notEqual((await visit(false)).isPatient, true);
 });
 
 test("a KesIdentity that is made anew finds its key by a renewal: the Secret is still there", async () => {

@@ -12,8 +12,15 @@ function told(before: KesIdentityStatus | undefined, after: KesIdentityStatus): 
 const [first, second] = [hashOf("a"), hashOf("b")];
 
 test("an identity that was found is told, unless its user wrote it", () => {
-  assert.deepEqual(told(undefined, { source: "Certificate", identity: first }), [`IdentityChanged: is ${first}`]);
-  assert.deepEqual(told(undefined, { source: "Hash", identity: first }), []);
+  assert.deepEqual(told({}, { source: "Certificate", identity: first }), [`IdentityChanged: is ${first}`]);
+  assert.deepEqual(told({}, { source: "Hash", identity: first }), []);
+});
+
+test("a first status is no change: of what an operator finds at its start nothing is told", () => {
+  const conditions = [{ type: "Ready", status: "True", reason: "Ready", message: "", lastTransitionTime: "" }] as const;
+  assert.deepEqual(told(undefined, { source: "Certificate", identity: first, conditions }), []);
+  const [event] = told({ source: "Certificate", identity: first }, { identity: first, conditions });
+  assert.equal(event, "Ready: the client can use the server");
 });
 
 test("a change is told whoever made it", () => {

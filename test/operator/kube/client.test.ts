@@ -85,9 +85,11 @@ describe("the client", () => {
         api.seen.map(({ method, url }) => `${method} ${url.pathname}${url.search}`),
         [
           "PATCH /api/v1/namespaces/tests/configmaps/one?fieldManager=me&force=true",
-          "PATCH /apis/kes-operator.io/v1alpha1/namespaces/tests/kesservers/s/status?fieldManager=me%20too&force=true",
+          "PATCH /apis/kes-operator.io/v1alpha1/namespaces/tests/kesservers/s/status?fieldManager=me%20too&force=true&fieldValidation=Ignore",
         ],
       );
+      const wanted = api.seen.map(({ accept }) => accept.includes("PartialObjectMetadata"));
+      assert.deepEqual(wanted, [false, true], "of a status only the version is needed");
     });
 
     test("create of what exists is refused as such, update needs the newest version", async () => {

@@ -26,10 +26,10 @@ describe("events", () => {
 
   const written = () => api.seen.map(({ body }) => JSON.parse(body));
 
-  async function record(timing = { refresh: minute, retry: 20 }): Promise<void> {
+  async function record(timing = { refresh: minute, retry: 20 }, speed = { burst: 50, perSecond: 50 }): Promise<void> {
     await events[Symbol.asyncDispose]();
     const reporter = { controller: "kes-operator.io/operator", instance: "me" };
-    events = new Events({ api: client, log: keptLog(), ...reporter, now: () => now, timing });
+    events = new Events({ api: client, log: keptLog(), ...reporter, now: () => now, timing, speed });
   }
 
   beforeEach(async () => {
@@ -105,6 +105,20 @@ describe("events", () => {
         ["two", 1],
       ],
     );
+  });
+
+  test("of many objects at once follow slowly, warnings first", async () => {
+    await record({ refresh: minute, retry: 20 }, { burst: 2, perSecond: 5 });
+    const objects = ["a", "b", "c", "d"];
+    for (const name of objects) events.record(about(name));
+    events.record(about("e", { type: "Warning" }));
+    await until("what may be written at once", () => api.seen.length === 2);
+    await sleep(100);
+    assert.equal(api.seen.length, 2);
+    await until("the others", () => api.seen.length === 5);
+    const order = written().map(({ regarding }) => regarding.name);
+    assert.ok(order.indexOf("e") < order.indexOf("c"), order.join(" "));
+    assert.deepEqual(new Set(order), new Set([...objects, "e"]));
   });
 
   test("with a long note are cut where the API would refuse them", async () => {

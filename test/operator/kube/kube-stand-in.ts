@@ -24,6 +24,8 @@ export interface Seen {
   /** Of the collection: `configmaps`. */
   readonly plural: string;
   readonly body: string;
+  /** The media types that are wanted back. */
+  readonly accept: string;
 }
 
 /** Answers in place of the stand-in: true; undefined: the usual answer. */
@@ -177,18 +179,12 @@ export class KubeStandIn implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "https://stand-in");
-    const { method = "" } = request;
+    const { method = "", headers } = request;
     const place = placeOf(url.pathname);
     const body = await text(request);
-    const token = (request.headers.authorization ?? "").replace(/^Bearer /, "");
-    const seen: Seen = {
-      at: performance.now(),
-      method,
-      url,
-      verb: verbOf(method, place, url),
-      plural: place.plural,
-      body,
-    };
+    const token = (headers.authorization ?? "").replace(/^Bearer /, "");
+    const what = { method, url, body, accept: String(headers.accept) };
+    const seen: Seen = { at: performance.now(), verb: verbOf(method, place, url), plural: place.plural, ...what };
     this.seen.push(seen);
     this.tokens.push(token);
     if (this.delay > 0) await sleep(this.delay);

@@ -38,9 +38,9 @@ describe("a controller", () => {
     };
     const controller = {
       name: "tests",
-      reconcile: async (key: string, signal: AbortSignal) => {
+      reconcile: async (key: string, signal: AbortSignal, isCalm: boolean) => {
         visits.push(key);
-        return await reconcile(key, signal);
+        return await reconcile(key, signal, isCalm);
       },
       watch: (add: Enqueue) => {
         enqueue = add;
@@ -79,6 +79,18 @@ describe("a controller", () => {
     assert.equal(visits.length, 1);
     await clock.advance(1);
     assert.deepEqual([visits.length, told], [2, ["requeue_after", "requeue_after"]]);
+  });
+
+  test("comes back to whoever can wait when the others have been visited, and says so", async () => {
+    const calm: string[] = [];
+    start(async (key, _signal, isCalm) => {
+      if (isCalm) calm.push(key);
+      return { isPatient: key === "tests/one" && !isCalm };
+    }, 1);
+    for (const key of ["tests/one", "tests/two", "tests/three"]) enqueue(key);
+    await clock.advance(10);
+    assert.deepEqual(visits, ["tests/one", "tests/two", "tests/three", "tests/one"]);
+    assert.deepEqual(calm, ["tests/one"]);
   });
 
   test("comes back at the time that the watch names", async () => {

@@ -55,6 +55,54 @@ describe("the queue", () => {
     assert.equal(await next(), undefined);
   });
 
+  describe("patient keys", () => {
+    test("let all others go first", async () => {
+      queue.addPatient("patient");
+      for (const key of ["a", "b"]) queue.add(key);
+      assert.equal(queue.depth, 3);
+      const order = [await next(), await next(), await next(), await next()];
+      assert.deepEqual(order, ["a", "b", "patient", undefined]);
+      assert.deepEqual([queue.wasPatient("a"), queue.wasPatient("patient")], [false, true]);
+    });
+
+    test("have their turn after half a minute, whoever waits", async () => {
+      queue.addPatient("patient");
+      await clock.advance(29_999);
+      queue.add("a");
+      assert.equal(await next(), "a");
+      queue.add("b");
+      await clock.advance(1);
+      assert.deepEqual([await next(), queue.wasPatient("patient")], ["patient", true]);
+    });
+
+    test("are visited once, with the others, when a change comes before", async () => {
+      queue.addPatient("a");
+      queue.add("a");
+      queue.addPatient("a");
+      assert.deepEqual([await next(), queue.wasPatient("a"), await next()], ["a", false, undefined]);
+    });
+
+    test("added during their visit wait for its end, and a change takes their place", async () => {
+      for (const change of [false, true]) {
+        queue.add("a");
+        await next();
+        queue.addPatient("a");
+        if (change) queue.add("a");
+        assert.equal(await next(), undefined);
+        queue.done("a");
+        assert.deepEqual([await next(), queue.wasPatient("a")], ["a", !change]);
+        queue.done("a");
+        assert.equal(await next(), undefined);
+      }
+    });
+
+    test("wake a worker", async () => {
+      const worker = queue.take();
+      queue.addPatient("a");
+      assert.equal(await worker, "a");
+    });
+  });
+
   describe("with a set time", () => {
     test("gives a key when it has come", async () => {
       queue.addAfter("a", 1_000);

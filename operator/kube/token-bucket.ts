@@ -1,5 +1,5 @@
 // Spreads what many keys do at once: so many at a time, then so many a second.
-import type { Clock } from "../kube/clock.ts";
+import type { Clock } from "./clock.ts";
 
 export interface TokenBucketOptions {
   /** What may happen at once. */
