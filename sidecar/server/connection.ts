@@ -1,5 +1,6 @@
 // One authenticated connection: its peer, its engine, and when it has to end by itself.
 import type { X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Peer } from "../http/exchange.ts";
 import type { EngineConnection } from "./engine.ts";
@@ -29,12 +30,13 @@ export function chainOf(socket: TLSSocket): X509Certificate[] {
 }
 
 export function peerOf(socket: TLSSocket, chain: readonly X509Certificate[]): Peer {
-  const address = socket.remoteAddress ?? "";
-  return {
-    // Dual-stack sockets write IPv4 clients as ::ffff:a.b.c.d.
-    address: address.startsWith("::ffff:") ? address.slice(7) : address,
-    certificates: chain.map((certificate) => certificate.raw),
-  };
+  return { address: addressOf(socket), certificates: chain.map((certificate) => certificate.raw) };
+}
+
+/** Where a socket comes from; empty when it has closed before anyone asked. */
+export function addressOf({ remoteAddress: address = "" }: Socket): string {
+  // Dual-stack sockets write IPv4 clients as ::ffff:a.b.c.d.
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
 
 /** Calls `expire` when the certificate's time is over; returns the way to call it off. */

@@ -24,6 +24,15 @@ export const maxHeaderBytes = 32 * 1024;
 export const maxStreams = 250;
 /** Handshakes in progress from one address: nobody is authenticated yet, so none may crowd out the rest. */
 export const maxHandshakesPerAddress = 256;
+/**
+ * After an attack (ENHANCE_YOUR_CALM) from an address: for so long its handshakes begin so far apart (ten a second, about 2 %
+ * of the thread), and wait at most so long for that; further ones are closed at once. Milliseconds.
+ */
+export const offenceTime = 10_000;
+export const offencePace = 100;
+export const offenceWait = 5_000;
+/** Addresses remembered for that; the oldest offence is forgotten first. */
+export const maxOffenders = 1_024;
 /** Established connections; beyond it those of identities without a policy are closed first (decisions T6). */
 export const maxConnections = 4_096;
 /** After a body went over its limit: how much more is read and thrown away so that the client sees the answer. */

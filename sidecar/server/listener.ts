@@ -10,7 +10,9 @@ import type { Server as TlsServer, TLSSocket } from "node:tls";
 import type { Address } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
 import type { Exchange, Peer } from "../http/exchange.ts";
-import { chainOf, onExpiry, peerOf } from "./connection.ts";
+import { errorCode } from "../http2/frame.ts";
+import { ProtocolError } from "../http2/protocol-error.ts";
+import { addressOf, chainOf, onExpiry, peerOf } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { EngineConnection } from "./engine.ts";
 import { Handshakes } from "./handshakes.ts";
@@ -26,6 +28,7 @@ import {
   maxHandshakesPerAddress,
   sweepInterval,
 } from "./limits.ts";
+import { Offenders } from "./offenders.ts";
 import { contextOptions, installTrust } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { isTrusted, rootsOf } from "./trust.ts";
@@ -64,6 +67,7 @@ export class Listener {
   readonly #http2 = new OwnHttp2Engine();
   readonly #connections = new Set<Connection>();
   readonly #handshakes = new Handshakes(maxHandshakesPerAddress);
+  readonly #offenders = new Offenders();
   readonly #sweeper: NodeJS.Timeout;
   #material: TlsMaterial;
   #roots: readonly X509Certificate[];
@@ -81,7 +85,7 @@ export class Listener {
     this.#tls = createTlsServer(contextOptions(options.material));
     this.#tls.on("secureConnection", (socket) => this.#accept(socket));
     this.#tls.on("tlsClientError", (error, socket) => this.#reject(error, socket));
-    this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#receive(socket));
+    this.#tcp = createTcpServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#receive(socket));
     this.#sweeper = setInterval(() => this.#sweep(), sweepInterval).unref();
   }
 
@@ -145,15 +149,25 @@ export class Listener {
     for (let turn = 0; turn < 100 && open.some(({ engine }) => engine.active > 0); turn += 1) await setImmediate();
   }
 
-  // TLS reads the raw socket itself from its first byte on: a byte that is looked at here costs two more turns through
-  // Node's streams, 5 % of a connection.
   #receive(socket: Socket): void {
-    const address = socket.remoteAddress;
+    const address = addressOf(socket);
     // A probe that only connects, and goes, is not worth a line.
     const broken = (): void => {
       if (socket.bytesRead > 0) this.#failed(address, new Error("the client left during the handshake"));
     };
     if (this.#stopping || !this.#handshakes.begin(socket, broken)) return void socket.destroy();
+    socket.on("error", () => socket.destroy());
+    const wait = this.#offenders.turn(address, performance.now());
+    if (wait === undefined) return void socket.destroy();
+    if (wait === 0) return this.#handshake(socket);
+    const timer = setTimeout(() => this.#handshake(socket), wait);
+    socket.once("close", () => clearTimeout(timer));
+  }
+
+  // TLS reads the raw socket itself from its first byte on: a byte that is looked at here costs two more turns through
+  // Node's streams, 5 % of a connection. A crowd is spread by libuv, which accepts one connection per turn of the event
+  // loop: whoever has an open one is served in between.
+  #handshake(socket: Socket): void {
     this.#tls.emit("connection", socket);
   }
 
@@ -208,7 +222,11 @@ export class Listener {
   }
 
   #engineFor(socket: TLSSocket, peer: Peer): EngineConnection {
-    const onProtocolError = (error: Error): void => this.#failed(peer.address, error);
+    const onProtocolError = (error: Error): void => {
+      this.#failed(peer.address, error);
+      const isAttack = error instanceof ProtocolError && error.code === errorCode.enhanceYourCalm;
+      if (isAttack) this.#offenders.add(peer.address, performance.now());
+    };
     const options = { peer, serve: this.#options.serve, onProtocolError };
     if (socket.alpnProtocol !== "h2") return this.#http1.open(socket, options);
     if (this.#options.http2Engine?.() === "own") return this.#http2.open(socket, options);

@@ -4,9 +4,15 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { overheadBurst } from "../../../sidecar/http2/limits.ts";
+import { maxOffenders, offencePace, offenceTime, offenceWait } from "../../../sidecar/server/limits.ts";
+import { Offenders } from "../../../sidecar/server/offenders.ts";
 import { apiClient } from "../../support/api-client.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
+import { RawClient } from "../http2/raw-client.ts";
+import { frame, type } from "../http2/raw-frames.ts";
+import { openConnection } from "./open-connection.ts";
 
 const clientHelloBegins = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
 
@@ -68,5 +74,70 @@ describe("before the handshake is done", () => {
     });
     assert.doesNotMatch(answer, /HTTP/);
     assert.match(log, /wrong version number/);
+  });
+
+  test("an address that has attacked waits before it comes in again, and nobody else does", async () => {
+    using open = await openConnection(kes, "h2", kes.admin);
+    await attack(kes);
+    const began = performance.now();
+    const returning = Array.from({ length: 12 }, () => newcomer(kes, "127.0.0.1"));
+    const other = await newcomer(kes, "127.0.0.2");
+    const [first = 0, ...further] = (await Promise.all(returning)).map((at) => at - began).toSorted((a, b) => a - b);
+    const last = further.at(-1) ?? 0;
+    assert.ok(last >= 11 * offencePace - 20, `twelve came in within ${last} ms`);
+    assert.ok(first < last / 2, `even the first waited ${first} ms of ${last}`);
+    assert.ok(other - began < last / 2, `another address waited ${other - began} ms of ${last}`);
+    assert.equal((await open.ask("/version")).status, 200);
+  });
+});
+
+/** Floods a connection until the server ends it with GOAWAY. */
+async function attack(kes: Kes): Promise<void> {
+  const { port, admin } = kes;
+  using attacker = await RawClient.greeted({ port, key: admin.keyPem, cert: admin.certPem });
+  const ping = frame(type.ping, 0, 0, Buffer.alloc(8));
+  attacker.send(...Array.from({ length: overheadBurst + 200 }, () => ping));
+  await attacker.ended();
+  assert.ok(attacker.frames.some((each) => each.type === type.goaway));
+}
+
+/** Connects from an address of this machine, and asks. @returns performance.now() of the answer */
+async function newcomer(kes: Kes, localAddress: string): Promise<number> {
+  using connection = await openConnection(kes, "h2", kes.admin, { localAddress });
+  assert.equal((await connection.ask("/version")).status, 200);
+  return performance.now();
+}
+
+describe("an address that has attacked", () => {
+  const address = "192.0.2.1";
+
+  test("gets a turn every so often, until too many wait", () => {
+    const offenders = new Offenders();
+    offenders.add(address, 0);
+    const most = offenceWait / offencePace;
+    for (let n = 0; n <= most; n += 1) assert.equal(offenders.turn(address, 0), n * offencePace);
+    assert.equal(offenders.turn(address, 0), undefined);
+    assert.equal(offenders.turn(address, offencePace), offenceWait);
+    assert.equal(offenders.turn("192.0.2.2", 0), 0);
+  });
+
+  test("keeps its queue when it attacks again, and is forgiven after a while", () => {
+    const offenders = new Offenders();
+    offenders.add(address, 0);
+    assert.equal(offenders.turn(address, 0), 0);
+    offenders.add(address, 10);
+    assert.equal(offenders.turn(address, 10), offencePace - 10);
+    assert.equal(offenders.turn(address, offenceTime + 9), 0);
+    assert.equal(offenders.turn(address, offenceTime + 9), offencePace);
+    assert.equal(offenders.turn(address, 2 * offenceTime), 0);
+    assert.equal(offenders.turn(address, 2 * offenceTime), 0);
+  });
+
+  test("is one of a bounded number, of which the oldest is forgotten", () => {
+    const offenders = new Offenders();
+    for (let n = 0; n <= maxOffenders; n += 1) offenders.add(`192.0.2.${n}`, 0);
+    for (const first of ["192.0.2.0", "192.0.2.1"]) assert.equal(offenders.turn(first, 0), 0);
+    assert.equal(offenders.turn("192.0.2.0", 0), 0);
+    assert.equal(offenders.turn("192.0.2.1", 0), offencePace);
   });
 });

@@ -23,7 +23,7 @@ export async function openConnection(
   kes: Pick<Kes, "port" | "server">,
   protocol: Protocol,
   identity: ClientIdentity | undefined,
-  options: ConnectionOptions = {},
+  options: ConnectionOptions & { readonly localAddress?: string } = {},
 ): Promise<OpenConnection> {
   const socket = connectTls({
     host: "127.0.0.1",
