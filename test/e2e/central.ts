@@ -7,7 +7,8 @@ import { Minio } from "./bucket.ts";
 import { makeNamespace } from "./world.ts";
 import type { World } from "./world.ts";
 
-export const servers = { namespace: "keys", name: "kes" } as const;
+/** Vault knows them by a role. */
+export const servers = { namespace: "keys", name: "kes", role: "central" } as const;
 export const client = { namespace: "store", name: "minio" } as const;
 export const keyName = "minio-default";
 
@@ -33,7 +34,7 @@ async function provideServers(world: World): Promise<void> {
   const { cluster } = world;
   const vault = await world.vault();
   for (const { namespace } of [servers, client]) await makeNamespace(cluster, namespace);
-  await vault.admit(servers.namespace, servers.name, { prefix: "central", ttl: "1m" });
+  await vault.admit(servers.namespace, servers.name, { prefix: servers.role, ttl: "1m" });
   const metadata = { name: "vault-ca", namespace: servers.namespace };
   await cluster.apply([{ apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.crt": await vault.caPem() } }]);
   await cluster.apply(readFileSync(join(import.meta.dirname, "manifests/central.yaml"), "utf8"));

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../env/kubernetes/api-client.ts";
 import type { Cluster } from "./cluster.ts";
-import { vaultArchive } from "./images.ts";
 import { until } from "./until.ts";
 
 /** The Secret with what Vault said when it was initialised. */
@@ -12,6 +11,8 @@ const manifest = join(import.meta.dirname, "manifests/vault.yaml");
 
 export class Vault {
   readonly #cluster: Cluster;
+  /** By accessor of a token. */
+  readonly #roles = new Map<string, string>();
   #rootToken = "";
   #unsealKey = "";
 
@@ -22,7 +23,6 @@ export class Vault {
   /** Initialised, unsealed, with the K/V engine `kv` (version 2) and the login `kubernetes`. */
   static async install(cluster: Cluster): Promise<Vault> {
     const vault = new Vault(cluster);
-    cluster.load(await vaultArchive());
     await cluster.apply(readFileSync(manifest, "utf8"));
     await cluster.kubectl("-n", "vault", "rollout", "status", "statefulset/vault", "--timeout=120s");
     if (await vault.#recall()) return vault;
@@ -84,6 +84,27 @@ path "kv/metadata/${prefix}/" { capabilities = ["list"] }
       `token_policies=${prefix}`,
       `token_ttl=${ttl}`,
     ]);
+  }
+
+  /** Accessors of the tokens with which ServiceAccounts of a role are logged in, as `admit` made it. */
+  async tokensOf(role: string): Promise<readonly string[]> {
+    const accessors: Json = JSON.parse(await this.run(["list", "-format=json", "auth/token/accessors"]));
+    const found: string[] = [];
+    for (const accessor of accessors as readonly string[]) {
+      if ((await this.#roleOf(accessor)) === role) found.push(accessor);
+    }
+    return found;
+  }
+
+  async #roleOf(accessor: string): Promise<string | undefined> {
+    const known = this.#roles.get(accessor);
+    if (known !== undefined) return known;
+    // It may have ended since it was listed.
+    const lookup = this.run(["token", "lookup", "-format=json", "-accessor", accessor]).catch(() => "{}");
+    const { data }: Json = JSON.parse(await lookup);
+    const role = String(data?.meta?.role);
+    this.#roles.set(accessor, role);
+    return role;
   }
 
   /** For the next run on a cluster that is kept. */
