@@ -8,7 +8,7 @@ import { certManagerArchive } from "./images.ts";
 export async function provideCertManager(cluster: Cluster): Promise<void> {
   const { code } = await cluster.tryKubectl(["get", "--raw", "/apis/cert-manager.io/v1"]);
   if (code === 0) return;
-  cluster.load(await certManagerArchive());
+  await cluster.load(await certManagerArchive());
   await cluster.kubectl("apply", "--server-side", "-f", obtainCertManager().crds);
   await cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", obtainCertManager().crds);
   await cluster.apply(readFileSync(join(import.meta.dirname, "manifests/cert-manager.yaml"), "utf8"));

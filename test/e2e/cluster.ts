@@ -1,6 +1,7 @@
 // The cluster that the run uses: a node of this machine's own, or the one that KUBECONFIG names. There KES_E2E_LOAD says how an
 // image comes to it, as `kind load image-archive` or `k3d image import`; the archive's path is put behind.
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { applyManifest, helm, kubectl, tryKubectl } from "../env/kubectl/kubectl.ts";
 import type { Outcome, RunOptions } from "../env/kubectl/kubectl.ts";
 import type { Json } from "../env/kubernetes/api-client.ts";
@@ -11,7 +12,7 @@ export interface Cluster extends AsyncDisposable {
   /** Where the node's own programs log; undefined on a cluster of somebody else's. */
   readonly logFolder: string | undefined;
   /** Takes an archive of an image in. */
-  load(archive: string): void;
+  load(archive: string): Promise<void>;
   /** @returns stdout. @throws Error with stderr */
   kubectl(...args: readonly string[]): Promise<string>;
   tryKubectl(args: readonly string[], options?: RunOptions): Promise<Outcome>;
@@ -39,8 +40,12 @@ function givenLoad(): readonly string[] {
   throw new Error("KES_E2E_LOAD must say how images come to the cluster of KUBECONFIG, as `kind load image-archive`");
 }
 
-function loadInto([program = "", ...args]: readonly string[]): (archive: string) => void {
-  return (archive) => void execFileSync(program, [...args, archive], { stdio: ["ignore", "ignore", "inherit"] });
+function loadInto([program = "", ...args]: readonly string[]): Cluster["load"] {
+  return async (archive) => {
+    const child = spawn(program, [...args, archive], { stdio: ["ignore", "ignore", "inherit"] });
+    const [code] = (await once(child, "close")) as [number | null];
+    if (code !== 0) throw new Error(`${program} ${args.join(" ")} ${archive} ended with ${code}`);
+  };
 }
 
 function wrap(

@@ -8,19 +8,26 @@ import { join } from "node:path";
 import { openCluster } from "./cluster.ts";
 import { releasesIn, writeCompatibility } from "./compatibility.ts";
 import { keepEvidence } from "./evidence.ts";
+import { ourArchives } from "./images.ts";
 import { Report } from "./report.ts";
-import { scenarios } from "./scenarios.ts";
+import { runInOrder } from "./run-in-order.ts";
+import { plan } from "./scenarios.ts";
 import { makeWorld, prepare } from "./world.ts";
+import type { Scenario } from "./world.ts";
 
 const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => scenarios.every((scenario) => scenario.name !== name));
+const names = [...plan.keys()].map(({ name }) => name);
+const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`no scenario ${unknown.join(", ")}; there are: ${scenarios.map(({ name }) => name).join(", ")}`);
+  console.error(`no scenario ${unknown.join(", ")}; there are: ${names.join(", ")}`);
   process.exit(2);
 }
 const folder = process.env["KES_E2E_FOLDER"] ?? mkdtempSync(join(tmpdir(), "kes-e2e-"));
 const report = new Report();
 const began = Date.now();
+// The node starts meanwhile; whether it failed is asked later.
+const ours = ourArchives();
+ours.catch(() => undefined);
 const cluster = await openCluster();
 console.log(`cluster ready after ${((Date.now() - began) / 1000).toFixed(1)} s: KUBECONFIG=${cluster.kubeconfig}`);
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -33,19 +40,19 @@ async function attempt(name: string, work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     failed.push(name);
-    console.error(error);
+    console.error(`${name}:`, error);
     await keepEvidence(cluster, join(folder, name));
   }
 }
 
-await attempt("preparation", () => prepare(cluster, report.steps("what is there before")));
+await attempt("preparation", () => prepare(cluster, ours, report.steps("preparation", "what is there before")));
 const world = makeWorld(cluster, report);
-const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-if (failed.length === 0) {
-  for (const { name, title, run } of chosen) await attempt(name, () => run(world, report.steps(title)));
-}
+const runChosen = async ({ name, title, run }: Scenario): Promise<void> => {
+  if (wanted.length === 0 || wanted.includes(name)) await attempt(name, () => run(world, report.steps(name, title)));
+};
+if (failed.length === 0) await runInOrder(plan, runChosen);
 if (process.env["KES_WRITE_DOCS"] === "1") {
-  const titles = scenarios.map(({ title }) => title);
+  const titles = [...plan.keys()].map(({ title }) => title);
   writeCompatibility(await releasesIn(cluster), report.records, titles);
 }
 report.save(folder);

@@ -22,19 +22,19 @@ export class Report {
     return this.#records;
   }
 
-  /** The steps of one scenario. */
-  steps(scenario: string): Step {
-    console.log(`\n== ${scenario}`);
+  /** The steps of one scenario. Others may print theirs in between: each line says by `name` whose it is. */
+  steps(name: string, scenario: string): Step {
+    console.log(`\n== ${name}: ${scenario}`);
     return async (title, work) => {
       const began = Date.now();
       const seconds = (): number => Math.round((Date.now() - began) / 100) / 10;
       try {
         const finding = await work();
         this.#records.push({ scenario, step: title, seconds: seconds(), ok: true, ...(finding && { finding }) });
-        console.log(`   ok ${seconds().toFixed(1).padStart(6)} s  ${title}${finding ? `: ${finding}` : ""}`);
+        console.log(`   ok ${seconds().toFixed(1).padStart(6)} s  ${name}: ${title}${finding ? `: ${finding}` : ""}`);
       } catch (error) {
         this.#records.push({ scenario, step: title, seconds: seconds(), ok: false });
-        console.log(`FAILED ${seconds().toFixed(1).padStart(6)} s  ${title}`);
+        console.log(`FAILED ${seconds().toFixed(1).padStart(6)} s  ${name}: ${title}`);
         throw error;
       }
     };

@@ -2,7 +2,8 @@
 // scenario that asks for it, so that any scenario can be run alone.
 import type { Cluster } from "./cluster.ts";
 import { provideCertManager } from "./cert-manager.ts";
-import { minioArchive, ourArchives } from "./images.ts";
+import { goKesArchive } from "./go-kes-image.ts";
+import { minioArchive, vaultArchive } from "./images.ts";
 import type { Report, Step } from "./report.ts";
 import { runReadmeCommand, readmeCommands } from "./readme-commands.ts";
 import { Vault } from "./vault.ts";
@@ -39,16 +40,22 @@ export function makeWorld(cluster: Cluster, report: Report): World {
     cluster,
     once,
     operator: () =>
-      once("operator", () => installOperator(cluster, report.steps("the operator, by the README's command"))),
+      once("operator", () =>
+        installOperator(cluster, report.steps("operator", "the operator, by the README's command")),
+      ),
     vault: () => once("vault", () => Vault.install(cluster)),
   };
 }
 
-/** Everything that is in the cluster before a user comes: cert-manager and the images, since no registry may be in reach. */
-export async function prepare(cluster: Cluster, step: Step): Promise<void> {
+/**
+ * Everything that is in the cluster before a user comes: cert-manager and the images, since no registry may be in reach.
+ * @param ours archives of our images, which may still be being built
+ */
+export async function prepare(cluster: Cluster, ours: Promise<readonly string[]>, step: Step): Promise<void> {
   await step("images are built and loaded", async () => {
-    for (const archive of await ourArchives()) cluster.load(archive);
-    cluster.load(await minioArchive());
+    // All before the first scenario: while one waits for a program to be built, others would wait with it.
+    const archives = [await minioArchive(), await vaultArchive(), await goKesArchive(), ...(await ours)];
+    for (const archive of archives) await cluster.load(archive);
   });
   await step("cert-manager is there", () => provideCertManager(cluster));
 }

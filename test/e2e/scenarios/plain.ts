@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { makeLeaf } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
-import { goKesArchive } from "../go-kes-image.ts";
 import { blocksOf, Shell } from "../page-commands.ts";
 import type { Vault } from "../vault.ts";
 import { makeNamespace } from "../world.ts";
@@ -28,7 +27,6 @@ export const plain: Scenario = {
 
 async function startOldServer(world: World, shell: Shell): Promise<void> {
   const { cluster } = world;
-  cluster.load(await goKesArchive());
   const vault = await world.vault();
   await makeNamespace(cluster, namespace);
   const server = await makeLeaf({ keyType: "p256", cn: "kes", dns: ["old-kes"], eku: ["server"] });

@@ -3,15 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Json } from "../../env/kubernetes/api-client.ts";
 import { central, servers } from "../central.ts";
-import { ourArchives } from "../images.ts";
 import { Load } from "../load.ts";
 import type { Step } from "../report.ts";
 import { podNames, untilReplaced } from "../server-pods.ts";
 import { until } from "../until.ts";
 import { operatorNamespace } from "../world.ts";
 import type { Scenario, World } from "../world.ts";
+import { nextRelease, provideNextRelease } from "./release.ts";
 
-const nextRelease = "0.1.1";
 const chart = join(import.meta.dirname, "../../../charts/kes-operator");
 
 export const rollout: Scenario = {
@@ -20,7 +19,7 @@ export const rollout: Scenario = {
   async run(world, step) {
     const { minio } = await central(world);
     await using load = new Load(minio, "rollout");
-    await roll(world, step);
+    await Promise.all([roll(world, step), addServer(world, step), addImages(world, step)]);
     await upgrade(world, step);
     await step("of all the requests meanwhile none failed", async () => load.summary());
   },
@@ -37,11 +36,11 @@ async function roll(world: World, step: Step): Promise<void> {
   });
 }
 
-async function upgrade(world: World, step: Step): Promise<void> {
-  const { cluster } = world;
-  await step(`images of another release, ${nextRelease}, are built and loaded`, async () => {
-    for (const archive of await ourArchives(nextRelease)) cluster.load(archive);
-  });
+async function addImages(world: World, step: Step): Promise<void> {
+  await step(`images of another release, ${nextRelease}, are there`, () => provideNextRelease(world));
+}
+
+async function addServer({ cluster }: World, step: Step): Promise<void> {
   await step("a second server, which follows the operator's release too", async () => {
     const metadata = { name: "other", namespace: servers.namespace };
     const kind = { apiVersion: "kes-operator.io/v1alpha1", kind: "KesServer", metadata };
@@ -57,6 +56,10 @@ async function upgrade(world: World, step: Step): Promise<void> {
       "kesserver/other",
     );
   });
+}
+
+async function upgrade(world: World, step: Step): Promise<void> {
+  const { cluster } = world;
   await step("helm upgrade to it: servers move one at a time", async () => {
     const old = await podNames(world);
     const values = ["image.tag", "server.image.tag"].map((name) => `--set=${name}=${nextRelease}`);

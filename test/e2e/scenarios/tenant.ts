@@ -8,7 +8,6 @@ import { makeLeaf } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
 import { Minio } from "../bucket.ts";
 import type { Cluster } from "../cluster.ts";
-import { goKesArchive } from "../go-kes-image.ts";
 import { blocksOf, Shell } from "../page-commands.ts";
 import { makeNamespace } from "../world.ts";
 import type { Scenario } from "../world.ts";
@@ -62,7 +61,6 @@ async function putEncrypted(minio: Minio, path: string): Promise<void> {
 }
 
 async function makeTenant(cluster: Cluster): Promise<void> {
-  cluster.load(await goKesArchive());
   await makeNamespace(cluster, namespace);
   const hosts = ["myminio-kes-hl-svc.tenant.svc", "*.myminio-kes-hl-svc.tenant.svc"];
   const server = await makeLeaf({ keyType: "p256", cn: "kes", dns: hosts, eku: ["server"] });
