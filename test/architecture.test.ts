@@ -64,7 +64,7 @@ const table: Readonly<Record<string, Rule>> = {
   "sidecar/keystore/diagnosis.ts": { may: [] },
   "sidecar/keystore/keyring.ts": { may: [] },
   "sidecar/keystore/fs/": { may: backEnd },
-  "sidecar/keystore/vault/": { may: [...backEnd, "node-vault"] },
+  "sidecar/keystore/vault/": { may: [...backEnd, "node-vault", "undici"] },
   "sidecar/keystore/aws/": { may: [...backEnd, "@aws-sdk/client-secrets-manager"] },
   "sidecar/keystore/gemalto/": { may: backEnd },
   "sidecar/keystore/listing.ts": { may: [errors, "sidecar/contract/"] },

@@ -3,10 +3,16 @@
 // are taken up without a restart.
 import { readFile } from "node:fs/promises";
 import type { ConnectionOptions } from "node:tls";
+import { Agent } from "undici";
 import type { VaultTlsConfig } from "../../contract/config.ts";
 import { KesError, messageOf } from "../../errors.ts";
 import { trustRoots } from "../trust-roots.ts";
-import { Pool } from "./wire/pool.ts";
+
+/** Milliseconds. A firewall or load balancer that drops idle connections silently waits longer than that. */
+const idleTimeout = 4000;
+/** Milliseconds, as long as a call has. */
+const connectTimeout = 5000;
+const maxConnections = 64;
 
 type TlsMaterial = Pick<ConnectionOptions, "ca" | "cert" | "key">;
 
@@ -14,13 +20,14 @@ export class Connection implements Disposable {
   readonly endpoint: URL;
   readonly #tls: VaultTlsConfig;
   #material: TlsMaterial;
-  #pool: Pool;
+  #agent: Agent;
+  #opened = 0;
 
   private constructor(endpoint: URL, tls: VaultTlsConfig, material: TlsMaterial) {
     this.endpoint = endpoint;
     this.#tls = tls;
     this.#material = material;
-    this.#pool = new Pool(material);
+    this.#agent = this.#newAgent();
   }
 
   /** @throws KesError FileUnreadable | PemInvalid */
@@ -29,8 +36,13 @@ export class Connection implements Disposable {
     return new Connection(url, tls, url.protocol === "https:" ? await readMaterial(tls) : {});
   }
 
-  get pool(): Pool {
-    return this.#pool;
+  get agent(): Agent {
+    return this.#agent;
+  }
+
+  /** How many connections have been made. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** What the server is verified with; undefined for plain HTTP. */
@@ -47,19 +59,36 @@ export class Connection implements Disposable {
     // A file that is being replaced is read at the next failure.
     const material = await readMaterial(this.#tls).catch(() => this.#material);
     if (JSON.stringify(material) === JSON.stringify(this.#material)) return false;
-    this.dropIdle();
     this.#material = material;
-    this.#pool = new Pool(material);
+    this.dropIdle();
     return true;
   }
 
   /** Closes what is not in use: after one connection died without a word the others have probably died too. */
   dropIdle(): void {
-    this.#pool.dropIdle();
+    const before = this.#agent;
+    this.#agent = this.#newAgent();
+    // Ends when its last answer has come; there is nobody to be told.
+    before.close().catch(() => undefined);
   }
 
   [Symbol.dispose](): void {
-    this.#pool[Symbol.dispose]();
+    this.#agent.destroy().catch(() => undefined);
+  }
+
+  #newAgent(): Agent {
+    const agent = new Agent({
+      connections: maxConnections,
+      keepAliveTimeout: idleTimeout,
+      keepAliveMaxTimeout: idleTimeout,
+      // Each call has a deadline of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false,
+      // A resumed TLS session shows no certificate, so one that is trusted no more would pass.
+      connect: { ...this.#material, timeout: connectTimeout, maxCachedSessions: 0 },
+    });
+    return agent.on("connect", () => (this.#opened += 1));
   }
 }
 

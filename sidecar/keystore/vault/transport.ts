@@ -2,16 +2,12 @@
 // node-vault's own carrier cannot be aborted, knows one namespace per client, has no limits, sends tokens along any
 // redirect, and prints request bodies when DEBUG is set.
 //
-//   send → node-vault (path, headers, JSON) → wire/exchange: deadline, size limit, one pool of connections
+//   send → node-vault (URL, headers, JSON) → exchange: deadline, size limit, one pool of connections
 import nodeVault from "node-vault";
 import type { Connection } from "./connection.ts";
-import type { Answer } from "./wire/answer-reader.ts";
-import { BrokenConnection } from "./wire/channel.ts";
-import { exchange } from "./wire/exchange.ts";
-import type { Question } from "./wire/exchange.ts";
-import { Patience } from "./wire/patience.ts";
-import { requestPath, targetOf } from "./wire/target.ts";
-import type { Target } from "./wire/target.ts";
+import { BrokenConnection, exchange } from "./exchange.ts";
+import type { Answer, Question } from "./exchange.ts";
+import { Patience } from "./patience.ts";
 
 export interface VaultRequest {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -37,23 +33,21 @@ const defaultLimit = 4 * 1024 * 1024;
 export class Transport implements Disposable {
   readonly connection: Connection;
   readonly #vault: nodeVault.client;
-  readonly #home: Target;
   /** Where the store was after our last write: a replica that is behind that must not answer a read. */
   #index: string | undefined;
 
   constructor(connection: Connection) {
     this.connection = connection;
-    this.#home = targetOf(connection.endpoint);
     const carry = (options: Carried): Promise<Answer> => this.#carry(options);
     this.#vault = nodeVault({
+      endpoint: connection.endpoint.href.replace(/\/+$/, ""),
       "request-promise": { defaults: () => carry },
       debug: () => undefined,
       // It would look in every request for what the types of Carried promise.
       tv4: Object.assign(() => true, { validate: () => true }),
     });
-    // node-vault fills these from VAULT_* variables; ours come with each call, and where it goes the connection knows.
-    const endpoint = connection.endpoint.pathname.replace(/\/+$/, "");
-    Object.assign(this.#vault, { endpoint, token: "", namespace: "", pathPrefix: "" });
+    // node-vault fills these from VAULT_* variables; ours come with each call.
+    Object.assign(this.#vault, { token: "", namespace: "", pathPrefix: "" });
     this.#vault.handleVaultResponse = (answer) => Promise.resolve(answer);
   }
 
@@ -81,16 +75,16 @@ export class Transport implements Disposable {
   }
 
   async #carry(options: Carried): Promise<Answer> {
-    const { json, uri = "" } = options;
-    const path = requestPath(uri, this.connection.endpoint);
-    const question = { ...options, path, content: json === undefined ? undefined : JSON.stringify(json) };
+    const { json, uri = "", ...rest } = options;
+    const url = new URL(uri);
+    const question = { ...rest, content: json === undefined ? undefined : JSON.stringify(json) };
     try {
-      return await this.#redirected(question);
+      return await this.#redirected(url, question);
     } catch (error) {
       const { reason } = options.patience;
       if (reason !== undefined) this.connection.dropIdle();
       if (reason !== undefined || !(await this.#worthAnother(error, options.method))) throw error;
-      return this.#redirected(question);
+      return this.#redirected(url, question);
     }
   }
 
@@ -102,14 +96,12 @@ export class Transport implements Disposable {
   }
 
   /** A standby that does not forward names the active server: followed once, never from TLS to plain HTTP. */
-  async #redirected(question: Question & { readonly patience: Patience }): Promise<Answer> {
-    const { patience, path } = question;
-    const { endpoint, pool } = this.connection;
-    const first = await exchange(this.#home, question, { pool, patience });
-    if (first.statusCode !== 307 || first.location === undefined) return first;
-    const url = URL.parse(first.location, new URL(path, endpoint));
-    if (url?.protocol !== endpoint.protocol) return first;
-    return exchange(targetOf(url), { ...question, path: url.pathname + url.search }, { pool, patience });
+  async #redirected(url: URL, question: Question & { readonly patience: Patience }): Promise<Answer> {
+    const way = { connection: this.connection, patience: question.patience };
+    const first = await exchange(url, question, way);
+    const target = first.location === undefined ? null : URL.parse(first.location, url);
+    if (first.statusCode !== 307 || target?.protocol !== url.protocol) return first;
+    return exchange(target, question, way);
   }
 }
 

