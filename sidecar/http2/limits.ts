@@ -40,7 +40,8 @@ export const overheadBurst = 1_000;
 export const overheadPerSecond = 100;
 /** Streams that this side reset: so many are remembered, to ignore what the peer had sent before it knew. */
 export const rememberedResets = 256;
-/** Output blocks: large enough for the answers of a read batch, small enough to be thrown away. */
+/** Output blocks: large enough for the answers of a read batch; and how many are kept for the next ones. */
 export const slabSize = 65_536;
+export const maxFreeSlabs = 16;
 /** What an answer that is written over time may have unsent before its writer is told to stop. */
 export const streamBacklog = 65_536;

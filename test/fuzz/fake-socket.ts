@@ -13,7 +13,8 @@ export class FakeSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.written.push(chunk);
+    // A copy: when `done` is called, the engine uses the memory again.
+    this.written.push(Buffer.from(chunk));
     this.bytesWritten += chunk.length;
     done();
   }
