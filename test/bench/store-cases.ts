@@ -11,6 +11,7 @@ import { startKes } from "../support/kes-process.ts";
 import { VaultStandIn } from "../support/vault-stand-in.ts";
 import { spread } from "./measure.ts";
 import type { Measure } from "./measure.ts";
+import { Asker } from "./load/asker.ts";
 import type { LoadSettings } from "./request-cases.ts";
 
 const createsPerRun = 200;
@@ -38,13 +39,15 @@ async function createRun(): Promise<{ ours: number; bare: number }> {
   await using fixture = await VaultFixture.start();
   const config = await fixture.config();
   await using kes = await startKes({ keystore: vaultSection(config), extra: "log: { audit: off }" });
-  await using client = apiClient("h2", kes.url, kes.admin, kes.server);
+  const { hostname: host, port } = new URL(kes.url);
+  const { certPem: cert, keyPem: key } = kes.admin;
+  using client = await Asker.open({ host, port: Number(port), ca: kes.server.certPem, cert, key });
   const agent = new Agent({ keepAlive: true });
   const vault = { url: fixture.server.url, agent, token: await logIn(fixture.server.url, config, agent) };
   const ours: number[] = [];
   const bare: number[] = [];
   for (let at = -warmUp; at < createsPerRun; at += 1) {
-    const own = await timed(() => client.ask(`/v1/key/create/ours-${at + warmUp}`, { method: "PUT" }).then(requireOk));
+    const own = await timed(() => client.put(`/v1/key/create/ours-${at + warmUp}`));
     const calls = await timed(() => writeAndRead(vault, `${config.prefix}/bare-${at + warmUp}`));
     // The first ones warm both up.
     if (at < 0) continue;

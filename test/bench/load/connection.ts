@@ -21,16 +21,16 @@ export interface ConnectionEvents {
 }
 
 const frameData = 0;
-const frameHeaders = 1;
+export const frameHeaders = 1;
 const frameReset = 3;
-const frameSettings = 4;
-const framePing = 6;
+export const frameSettings = 4;
+export const framePing = 6;
 const frameGoaway = 7;
 const frameWindowUpdate = 8;
 /** Frames that the receiver acknowledges. */
 const answered = new Set([frameSettings, framePing]);
-const flagEndStream = 1;
-const flagEndHeaders = 4;
+export const flagEndStream = 1;
+export const flagEndHeaders = 4;
 const statusOk = 0x88;
 const ring = 4096;
 const largestWindow = 2 ** 31 - 1;
@@ -228,7 +228,8 @@ export function preface(): Buffer {
   return Buffer.concat([magic, frame(frameSettings, 0, settings), frame(frameWindowUpdate, 0, window)]);
 }
 
-function frame(type: number, flags: number, payload: Buffer): Buffer {
+/** Of stream 0 until somebody writes another number at byte 5. */
+export function frame(type: number, flags: number, payload: Buffer): Buffer {
   const bytes = Buffer.alloc(9 + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes[3] = type;
