@@ -1,6 +1,6 @@
 // Which objects are to be visited next. It holds keys, never events, so that any number of changes become one visit, and
 // gives each key to one worker at a time: what is added during a visit waits for its end. Keys that can wait have their turn
-// when no others do, or after half a minute. A failed key comes back later and later, and a bucket spreads such retries when
+// when no others do, or after two minutes. A failed key comes back later and later, and a bucket spreads such retries when
 // many fail at once; changes never wait for it.
 import { backoffOf } from "../kube/backoff.ts";
 import type { BackoffOptions } from "../kube/backoff.ts";
@@ -39,7 +39,7 @@ interface Delayed {
 const retries: BackoffOptions = { first: 1_000, longest: 300_000, jitter: 0.1 };
 const spread: TokenBucketOptions = { burst: 100, perSecond: 10 };
 /** Milliseconds that a patient key waits, at most. */
-const longestPatience = 30_000;
+const longestPatience = 120_000;
 
 export class Queue {
   readonly #clock: Clock;
@@ -80,7 +80,7 @@ export class Queue {
     else this.#offer(key, now);
   }
 
-  /** Visit it when no other key waits, or after half a minute, unless it is visited earlier. */
+  /** Visit it when no other key waits, or after two minutes, unless it is visited earlier. */
   addPatient(key: string): void {
     if (this.#isClosed || this.#waiting.has(key) || this.#patient.has(key)) return;
     const now = this.#clock.monotonic();

@@ -1,6 +1,7 @@
 // The figures for people: a table for the terminal and the page of the documentation.
 import { cpus, release, totalmem } from "node:os";
 import type { Size } from "./landscape.ts";
+import { apiServerEnv } from "./scale-run.ts";
 import type { Strained } from "./strain.ts";
 
 export interface Figure {
@@ -42,7 +43,10 @@ function cell(text: string, width: number): string {
 
 export function page(figures: readonly Figure[], { size, controllers, strain }: Setting): string {
   const [first] = cpus();
-  const programs = controllers ? "etcd, kube-apiserver and kube-controller-manager" : "etcd and kube-apiserver";
+  const apiServer = `kube-apiserver (${Object.entries(apiServerEnv)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ")})`;
+  const programs = controllers ? `etcd, ${apiServer} and kube-controller-manager` : `etcd and ${apiServer}`;
   const written = figures.filter(({ writes }) => writes !== undefined && writes.size > 0);
   return `# The operator at scale
 

@@ -19,6 +19,8 @@ export interface KubernetesOptions {
   readonly controllers?: boolean;
   /** More arguments for kube-apiserver; the last one of a name counts. */
   readonly apiServerFlags?: readonly string[];
+  /** More of its environment: settings of Go. */
+  readonly apiServerEnv?: Readonly<Record<string, string>>;
   /** More arguments for kube-controller-manager. */
   readonly controllerFlags?: readonly string[];
   /** Default: the loopback interface of this machine, without nodes. */
@@ -85,8 +87,10 @@ export class Kubernetes implements AsyncDisposable {
     this.api = this.client(this.adminToken);
     this.#controllers = options.controllers === true;
     mkdirSync(join(folder, "logs"));
-    const component = (name: string, command: readonly string[], isReady: () => Promise<boolean>): Component =>
-      new Component({ command, isReady, logFile: join(folder, "logs", `${name}.log`) });
+    const component = (name: string, command: readonly string[], isReady: () => Promise<boolean>): Component => {
+      const env = name === "kube-apiserver" ? (options.apiServerEnv ?? {}) : {};
+      return new Component({ command, isReady, env, logFile: join(folder, "logs", `${name}.log`) });
+    };
     this.etcd = component("etcd", etcdCommand(layout), () =>
       answers(`http://${place.address}:${layout.etcdPort}/readyz`),
     );
