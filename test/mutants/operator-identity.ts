@@ -256,6 +256,13 @@ export const operatorIdentity: readonly Mutant[] = [
     tests: [visits],
   },
   {
+    name: "a key that may come into use waits until nobody else does",
+    file: `${folder}/reconcile.ts`,
+    find: "if (isSame(next.identities, identity.status?.identities)) return true;",
+    replace: "if (identity.status !== undefined) return true;",
+    tests: [renewals],
+  },
+  {
     name: "a start of the operator makes everybody unready",
     file: `${folder}/identity-status.ts`,
     find: 'if (before === undefined || before.reason === "ServerNotFound") return',

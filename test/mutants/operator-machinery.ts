@@ -199,8 +199,22 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "what is added during a visit is forgotten",
     file: "operator/runtime/queue.ts",
-    find: "if (!this.#isClosed) this.#offer(key, again);",
-    replace: "",
+    find: "if (again !== undefined) this.#offer(key, again);",
+    replace: "if (again !== undefined) return;",
+    tests: [queue],
+  },
+  {
+    name: "patient keys wait for ever while others come",
+    file: "operator/runtime/queue.ts",
+    find: "if (next !== undefined && !isDue)",
+    replace: "if (next !== undefined)",
+    tests: [queue],
+  },
+  {
+    name: "a change leaves a key among the patient ones",
+    file: "operator/runtime/queue.ts",
+    find: "    this.#patient.delete(key);\n    this.#waiting.set",
+    replace: "    this.#waiting.set",
     tests: [queue],
   },
   {
@@ -213,8 +227,8 @@ export const operatorMachinery: readonly Mutant[] = [
   {
     name: "failures are remembered after a success",
     file: "operator/runtime/controller.ts",
-    find: "      this.#queue.forget(key);\n      if (after !== undefined)",
-    replace: "      if (after !== undefined)",
+    find: "      this.#queue.forget(key);\n      if (isPatient === true)",
+    replace: "      if (isPatient === true)",
     tests: [controller],
   },
   {

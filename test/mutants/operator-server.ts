@@ -149,4 +149,11 @@ export const operatorServer: readonly Mutant[] = [
     replace: "return fallback;",
     tests: parts,
   },
+  {
+    name: "a server that waits for its turn does not hear that the one before is up",
+    file: `${folder}/image-rollout.ts`,
+    find: "return `${status.image} ${spec.replicas === 0 || isUp(status)}`;",
+    replace: "return `${status.image}`;",
+    tests: parts,
+  },
 ];

@@ -113,6 +113,20 @@ export const server: readonly Mutant[] = [
     tests: [shortLived],
   },
   {
+    name: "an answer is written over another that is on its way",
+    file: "sidecar/http2/output.ts",
+    find: "if (slab.unsent === 0) slab.at = 0;",
+    replace: "slab.at = 0;",
+    tests: ["test/sidecar/http2/slab-pool.test.ts"],
+  },
+  {
+    name: "who has attacked comes back as often as it likes",
+    file: "sidecar/server/listener.ts",
+    find: "if (isAttack) this.#offenders.add(peer.address, performance.now());",
+    replace: "",
+    tests: ["test/sidecar/server/handshakes.test.ts"],
+  },
+  {
     name: "a reload whose key store is away is given up",
     file: "sidecar/commands/reloader.ts",
     find: "this.#retry = setTimeout(() => void this.reload(cause), pause * (0.75 + Math.random() / 2)).unref();",

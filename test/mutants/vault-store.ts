@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const vault = ["test/keystore-faults/vault.test.ts"];
+const exchange = ["test/sidecar/keystore/vault/exchange.test.ts"];
 const folder = "sidecar/keystore/vault";
 
 export const vaultStore: readonly Mutant[] = [
@@ -67,6 +68,20 @@ export const vaultStore: readonly Mutant[] = [
     find: "if (await this.#opens(ciphertext, other, signal)) {",
     replace: "if (signal.aborted) {",
     tests: vault,
+  },
+  {
+    name: "answers of any size are taken",
+    file: `${folder}/exchange.ts`,
+    find: "if (this.#size > this.#limit)",
+    replace: "if (this.#size < 0)",
+    tests: exchange,
+  },
+  {
+    name: "a call that was given up goes on",
+    file: `${folder}/exchange.ts`,
+    find: "    this.#controller?.abort(reason);\n",
+    replace: "",
+    tests: exchange,
   },
   {
     name: "a standby that has no leader serves",
