@@ -52,7 +52,8 @@ function strangerTests(fixture: Fixture): void {
 
 function readerTests(fixture: Fixture): void {
   const { reader } = fixture.target;
-  if (reader === undefined) return void it("is not tested", { skip: "needs an identity of the foreign server: give --reader-api-key" });
+  if (reader === undefined)
+    return void it("is not tested", { skip: "needs an identity of the foreign server: give --reader-api-key" });
   const client = () => fixture.as(reader);
 
   it("may do what its policy allows, under its own name", async () => {
