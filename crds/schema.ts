@@ -24,6 +24,8 @@ export interface Schema {
   readonly maxItems?: number;
   readonly maxProperties?: number;
   readonly "x-kubernetes-int-or-string"?: boolean;
+  /** `atomic`: whoever applies one member owns them all. */
+  readonly "x-kubernetes-map-type"?: string;
   readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
   readonly "x-kubernetes-validations"?: readonly Rule[];
 }

@@ -55,6 +55,15 @@ test("what is made from the CRDs is fresh", () => {
   assert.equal(readFileSync(join(root, "docs/operator-fields.md"), "utf8"), emitReference(definitions));
 });
 
+test("a status has one owner", () => {
+  const statuses = places.filter(({ path }) => path.endsWith(" status"));
+  assert.equal(statuses.length, definitions.length);
+  assert.deepEqual(
+    statuses.filter(({ schema }) => schema["x-kubernetes-map-type"] !== "atomic").map(({ path }) => path),
+    [],
+  );
+});
+
 test("a CRD fits into the annotation of a client-side apply", () => {
   for (const definition of definitions) assert.ok(Buffer.byteLength(JSON.stringify(definition)) < 262_144);
 });

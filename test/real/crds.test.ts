@@ -150,6 +150,9 @@ suite("samples with many fields and a status", () => {
       const stored = await cluster.api.get(path);
       assertContains(stored.spec, spec);
       assert.deepEqual(stored.status, status);
+      const owners = stored.metadata.managedFields as readonly Json[];
+      const owner = owners.find(({ subresource }) => subresource === "status");
+      assert.deepEqual(owner?.fieldsV1, { "f:status": {} }, "one owner of the whole status");
     });
   }
 });
