@@ -1,5 +1,5 @@
 // docs/operator.md is complete: each reason that a condition or an event can have stands there, and so does each right of the
-// operator's role. What it shows of a running cluster is tried in test/real/operator-columns.test.ts.
+// operator's role. What it shows of a running cluster is tried in test/real/operator/columns.test.ts.
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -68,7 +68,7 @@ that kind, CPU seconds and counts are the operator's own.
 ${written.map(({ what, writes = new Map() }) => `- ${what}: ${listed(writes)}`).join("\n")}
 
 How it is done: \`test/scale\`. Counts are the API server's own (\`apiserver_request_total\`), so what its other clients ask for is in
-them. A smaller run with a budget of writes for each object is part of the tests: \`test/real/operator-scale.test.ts\`.
+them. A smaller run with a budget of writes for each object is part of the tests: \`test/real/operator/scale.test.ts\`.
 `;
 }
 

@@ -1,4 +1,4 @@
-// A KMS in memory: one key that never leaves it, and faults that a test writes down. It is a fake; test/real/vault-remote has
+// A KMS in memory: one key that never leaves it, and faults that a test writes down. It is a fake; test/real/server/vault-remote has
 // the real one.
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { KesError } from "../../sidecar/errors.ts";

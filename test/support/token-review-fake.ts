@@ -1,5 +1,5 @@
 // The one call of a Kubernetes API server that Vault's Kubernetes login makes, answered without one: is this the service
-// account's current token? It is a fake; test/real/vault-kubernetes.test.ts logs in against the
+// account's current token? It is a fake; test/real/server/vault-kubernetes.test.ts logs in against the
 // real API server.
 import { once } from "node:events";
 import { createServer } from "node:http";

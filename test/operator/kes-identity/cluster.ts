@@ -1,6 +1,6 @@
 // As much of an API server as one identity needs, in memory: objects with versions, server-side apply by one manager, status
 // apart from the rest, refusal of what was derived from an older version; and caches that lag until they are told to catch
-// up. What a real server does is tested with one (test/real/operator-identity.test.ts); here it is time and order that
+// up. What a real server does is tested with one (test/real/operator/identity.test.ts); here it is time and order that
 // matter, and those a test must be able to choose.
 import type { KubeApi, ListPage } from "../../../operator/kube/api.ts";
 import type { Change, OptionalCache } from "../../../operator/kube/cache.ts";

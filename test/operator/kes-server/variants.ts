@@ -1,5 +1,5 @@
 // KesServers of every shape that the schema allows and that makes a difference to their children, as users would write them.
-// The plan's tests go through all of them, and so does a real API server (test/real/operator-plan.test.ts).
+// The plan's tests go through all of them, and so does a real API server (test/real/operator/plan.test.ts).
 import type { Declared } from "./declared-server.ts";
 
 const vault = (auth: object, more: object = {}): Declared => ({

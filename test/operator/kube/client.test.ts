@@ -1,4 +1,4 @@
-// The client against a stand-in that misbehaves on purpose (kube-stand-in.ts); test/real/operator-kube.test.ts has the real one.
+// The client against a stand-in that misbehaves on purpose (kube-stand-in.ts); test/real/operator/kube.test.ts has the real one.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,5 +1,5 @@
 // Who leads, with several holders in one process and times a twentieth of the real ones. What happens to a real process that
-// is stopped and goes on is tried in test/real/operator-kube.test.ts.
+// is stopped and goes on is tried in test/real/operator/kube.test.ts.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
