@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -194,15 +195,29 @@ describe("kes doctor with a broken set-up says what to change", () => {
   }
 
   test("a listener that says nothing", async () => {
-    const silent = createServer((socket) => socket.on("error", () => undefined)).listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    fakes.push({ stop: async () => void silent.close() });
-    const address = silent.address();
-    const port = typeof address === "object" ? address?.port : undefined;
+    const port = await listener(() => undefined);
     const result = await doctor(await sectionOf(await keySecure(), { endpoint: `https://127.0.0.1:${port}` }));
     assert.match(result.stdout, /✗ tls +no answer of the store within 5 s\n +→ check the network, firewalls/);
   });
+
+  test("a listener that speaks something else", async () => {
+    const port = await listener((socket) => socket.write("SSH-2.0-OpenSSH_9.9\r\n"));
+    const result = await doctor(await sectionOf(await keySecure(), { endpoint: `http://127.0.0.1:${port}` }));
+    assert.deepEqual(stepsOf(result).slice(-3), ["! tls", "✗ http", "- keys"]);
+    assert.match(result.stdout, /→ check the scheme and port: that is no HTTP server/);
+  });
 });
+
+/** @param greet what it does with who comes @returns its port */
+async function listener(greet: (socket: Socket) => void): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    greet(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  fakes.push({ stop: async () => void server.close() });
+  return (server.address() as AddressInfo).port;
+}
 
 describe("kes doctor with missing permissions", () => {
   test("prints the IAM policy for exactly this configuration, for each operation that is refused", async () => {
