@@ -127,6 +127,20 @@ export const server: readonly Mutant[] = [
     tests: ["test/sidecar/server/handshakes.test.ts"],
   },
   {
+    name: "only one cipher suite is left",
+    file: "sidecar/server/tls.ts",
+    find: 'const ciphers = DEFAULT_CIPHERS.split(":")',
+    replace: 'const ciphers = [...DEFAULT_CIPHERS.split(":"), firstChoice].slice(-1)',
+    tests: ["test/sidecar/server/handshakes.test.ts"],
+  },
+  {
+    name: "the cipher suite is left to OpenSSL",
+    file: "sidecar/server/tls.ts",
+    find: "    ciphers,\n",
+    replace: "",
+    tests: ["test/sidecar/server/handshakes.test.ts"],
+  },
+  {
     name: "a reload whose key store is away is given up",
     file: "sidecar/commands/reloader.ts",
     find: "this.#retry = setTimeout(() => void this.reload(cause), pause * (0.75 + Math.random() / 2)).unref();",

@@ -76,6 +76,20 @@ describe("before the handshake is done", () => {
     assert.match(log, /wrong version number/);
   });
 
+  test("the cheapest cipher suite is chosen among those that a client can do, and none is needed", async () => {
+    const cheapest = "TLS_AES_128_GCM_SHA256";
+    const others = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"] as const;
+    const offers = [[...others, cheapest], [others[0]], [others[1]]] as const;
+    for (const offered of offers) {
+      const ciphers = offered.join(":");
+      using connection = await openConnection(kes, "h2", kes.admin, { ciphers, minVersion: "TLSv1.3" });
+      assert.equal(connection.socket.getCipher().name, offered.at(-1));
+      assert.equal((await connection.ask("/v1/status")).status, 200);
+    }
+    using older = await openConnection(kes, "h2", kes.admin, { maxVersion: "TLSv1.2" });
+    assert.equal((await older.ask("/v1/status")).status, 200);
+  });
+
   test("an address that has attacked waits before it comes in again, and nobody else does", async () => {
     using open = await openConnection(kes, "h2", kes.admin);
     await attack(kes);
