@@ -25,11 +25,11 @@ export const maxStreams = 250;
 /** Handshakes in progress from one address: nobody is authenticated yet, so none may crowd out the rest. */
 export const maxHandshakesPerAddress = 256;
 /**
- * After an attack (ENHANCE_YOUR_CALM) from an address: for so long its handshakes begin so far apart (ten a second, about 2 %
+ * After an attack (ENHANCE_YOUR_CALM) from an address: for so long its handshakes begin so far apart (five a second, about 1 %
  * of the thread), and wait at most so long for that; further ones are closed at once. Milliseconds.
  */
 export const offenceTime = 10_000;
-export const offencePace = 100;
+export const offencePace = 200;
 export const offenceWait = 5_000;
 /** Addresses remembered for that; the oldest offence is forgotten first. */
 export const maxOffenders = 1_024;

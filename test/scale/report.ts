@@ -61,7 +61,8 @@ certificate, whose CertificateRequests were there. Metrics were scraped every 30
 ${table(figures)}
 
 \`waited\` is the part of the time in which somebody who could have run waited for a processor: seconds are those of a machine of
-that kind, CPU seconds and counts are the operator's own.
+that kind, CPU seconds and counts are the operator's own. \`stolen\` is the part of the processors' time that the host of this
+virtual machine gave to others.
 
 ## What was written
 
@@ -83,9 +84,10 @@ function promiseOf({ limit, exactly, unit, value }: Figure): string {
   return limit === undefined ? "" : `< ${limit} ${unit}${value < limit ? "" : ", not kept"}`;
 }
 
-function strainText({ waiting, load }: Strained): string {
+function strainText({ waiting, stolen, load }: Strained): string {
   const waited = waiting === undefined ? "" : `, waited ${waiting.toFixed(0)} %`;
-  return `load ${load.toFixed(1)}${waited}`;
+  const taken = stolen === undefined ? "" : `, stolen ${stolen.toFixed(0)} %`;
+  return `load ${load.toFixed(1)}${waited}${taken}`;
 }
 
 function listed(writes: ReadonlyMap<string, number>): string {

@@ -1,11 +1,13 @@
 // How busy a machine was with everything that ran on it: a figure in seconds means little without it.
 import { readFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Strained {
   /** Of the time, percent: in which somebody who could have run waited for a processor; undefined: the kernel does not tell. */
   readonly waiting: number | undefined;
+  /** Of all processors' time, percent: taken by the host of a virtual machine; undefined: the kernel does not tell. */
+  readonly stolen: number | undefined;
   /** Mean of the last minute. */
   readonly load: number;
 }
@@ -13,13 +15,20 @@ export interface Strained {
 export class Strain {
   readonly #began = performance.now();
   readonly #waited = waitedSoFar();
+  readonly #stolen = stolenSoFar();
 
   /** Since it was made. */
   sinceThen(): Strained {
     const [load = 0] = loadavg();
-    const waited = waitedSoFar();
-    if (waited === undefined || this.#waited === undefined) return { waiting: undefined, load };
-    return { waiting: ((waited - this.#waited) / 1000 / (performance.now() - this.#began)) * 100, load };
+    const elapsed = performance.now() - this.#began;
+    const share = (now: number | undefined, before: number | undefined): number | undefined =>
+      now === undefined || before === undefined ? undefined : ((now - before) / elapsed) * 100;
+    const stolen = share(stolenSoFar(), this.#stolen);
+    return {
+      waiting: share(waitedSoFar(), this.#waited),
+      stolen: stolen === undefined ? undefined : stolen / availableParallelism(),
+      load,
+    };
   }
 }
 
@@ -36,11 +45,22 @@ export async function untilCalm(patience: number): Promise<void> {
   }
 }
 
-/** Microseconds (Linux, Documentation/accounting/psi.rst). */
+/** Milliseconds (Linux, Documentation/accounting/psi.rst). */
 function waitedSoFar(): number | undefined {
+  const microseconds = numberIn("/proc/pressure/cpu", /^some .* total=(\d+)$/m);
+  return microseconds === undefined ? undefined : microseconds / 1000;
+}
+
+/** Milliseconds of all processors together (proc_stat(5), the eighth figure, in hundredths of a second). */
+function stolenSoFar(): number | undefined {
+  const hundredths = numberIn("/proc/stat", /^cpu +(?:\d+ ){7}(\d+)/);
+  return hundredths === undefined ? undefined : hundredths * 10;
+}
+
+function numberIn(file: string, figure: RegExp): number | undefined {
   try {
-    const total = /^some .* total=(\d+)$/m.exec(readFileSync("/proc/pressure/cpu", "latin1"))?.[1];
-    return total === undefined ? undefined : Number(total);
+    const found = figure.exec(readFileSync(file, "latin1"))?.[1];
+    return found === undefined ? undefined : Number(found);
   } catch {
     return undefined;
   }
