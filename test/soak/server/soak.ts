@@ -66,7 +66,7 @@ function storeOf(folder: string): string {
 
 async function start(folder: ServerFolder): Promise<ServerProcess> {
   // As the image starts it.
-  const command = [process.execPath, "--optimize-for-size", ownProgram(), "server", "--config", folder.configFile];
+  const command = [process.execPath, ownProgram(), "server", "--config", folder.configFile];
   const server = await startServerProcess(command, { outputFile: join(folder.path, "output.log") });
   const deadline = Date.now() + 30_000;
   while (!readFileSync(join(folder.path, "output.log"), "utf8").includes("Server is up and running")) {
