@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Peer } from "../http/exchange.ts";
 import type { EngineConnection } from "./engine.ts";
+import { validUntil } from "./validity.ts";
 
 /** setTimeout takes no more than this; a later expiry is looked at again then. */
 const longestTimer = 2_147_483_647;
@@ -43,7 +44,7 @@ export function addressOf({ remoteAddress: address = "" }: Socket): string {
 export function onExpiry(certificate: X509Certificate, expire: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   const arm = (): void => {
-    const left = certificate.validToDate.getTime() - Date.now();
+    const left = validUntil(certificate) - Date.now();
     // A date that nobody can read gives no number: it is over, or this would look again every millisecond.
     timer = left > 0 ? setTimeout(arm, Math.min(left + 1, longestTimer)) : setTimeout(expire, 0);
     timer.unref();

@@ -11,6 +11,7 @@ import type { TlsConfig } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
 import { handshakeTimeout } from "./limits.ts";
 import { readCaPool, readCertificates, readPrivateKey } from "./pem.ts";
+import { validUntil } from "./validity.ts";
 
 // Node's list (or that of --tls-cipher-list) with another first choice, that of Go's servers: SHA-256 in place of SHA-384
 // makes a handshake 4 % cheaper, AES-128 every record.
@@ -50,7 +51,7 @@ export async function loadTls(config: TlsConfig): Promise<TlsMaterial> {
     cert: chain.map((certificate) => certificate.toString()).join(""),
     key: key.pem,
     passphrase: config.password,
-    notAfter: leaf.validToDate.getTime(),
+    notAfter: validUntil(leaf),
     verify,
     pool: ca?.pool ?? [],
     files: [config.key, config.cert, ...(config.ca === undefined ? [] : [config.ca]), ...(ca?.files ?? [])],

@@ -5,6 +5,7 @@ import { getCACertificates } from "node:tls";
 import type { TlsProxy } from "../access/peer.ts";
 import type { Config } from "../contract/config.ts";
 import type { TlsMaterial } from "./tls.ts";
+import { validFrom, validUntil } from "./validity.ts";
 
 /** Longer chains than this do not occur; a loop of cross-signed certificates would never end. */
 const maxDepth = 8;
@@ -51,5 +52,5 @@ function isIssuer(issuer: X509Certificate, issued: X509Certificate): boolean {
 }
 
 function isCurrent(certificate: X509Certificate, now: number): boolean {
-  return certificate.validFromDate.getTime() <= now && now <= certificate.validToDate.getTime();
+  return validFrom(certificate) <= now && now <= validUntil(certificate);
 }
