@@ -2,6 +2,7 @@
 // `npm run test:real`.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { storeDefaults } from "../../sidecar/config/plain-sections.ts";
 import type { AwsKeystoreConfig } from "../../sidecar/contract/config.ts";
 import { isKesError } from "../../sidecar/errors.ts";
 import type { KesError } from "../../sidecar/errors.ts";
@@ -37,13 +38,7 @@ export async function failure(call: Promise<unknown>): Promise<KesError> {
   throw new Error("expected a KesError", { cause: error });
 }
 
-const policy = {
-  startup: "wait",
-  deleteProtection: { enabled: false, names: [] },
-  warmup: false,
-  strict: false,
-  requireAtomicCreate: true,
-} as const;
+const policy = { ...storeDefaults, requireAtomicCreate: true };
 
 export function serve(store: Keystore, any = 300_000): KeyService {
   return new KeyService({ store, cache: { any, unused: 0, offline: 60_000 }, policy });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { storeDefaults } from "../../sidecar/config/plain-sections.ts";
 import { isKesError } from "../../sidecar/errors.ts";
 import type { KesError } from "../../sidecar/errors.ts";
 import { KeyService } from "../../sidecar/keys/key-service.ts";
@@ -288,13 +289,7 @@ describe("KeySecure: listing", () => {
 
 describe("KeySecure under the key service", { concurrency: 8 }, () => {
   const cache = { any: 300_000, unused: 30_000, offline: 60_000 };
-  const policy = {
-    startup: "wait",
-    deleteProtection: { enabled: false, names: [] },
-    warmup: false,
-    strict: false,
-    requireAtomicCreate: true,
-  } as const;
+  const policy = { ...storeDefaults, requireAtomicCreate: true };
   const serve = (store: Keystore): KeyService => new KeyService({ store, cache, policy });
 
   test("a create whose answer was lost is found to be done", async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { storeDefaults } from "../../sidecar/config/plain-sections.ts";
 import type { VaultKeystoreConfig, VaultLogin } from "../../sidecar/contract/config.ts";
 import { isKesError } from "../../sidecar/errors.ts";
 import type { ErrorCode } from "../../sidecar/errors.ts";
@@ -248,13 +249,7 @@ describe("what was fixed in the original", { concurrency: 8 }, () => {
     await using standIn = await VaultStandIn.start();
     const stored: Reply = { status: 200, body: { data: { version: 1 } } };
     standIn.script = ({ method, path }) => (method === "PUT" && path.startsWith("kv/") ? stored : undefined);
-    const policy = {
-      startup: "wait",
-      deleteProtection: { enabled: false, names: [] },
-      warmup: false,
-      strict: false,
-      requireAtomicCreate: true,
-    } as const;
+    const policy = { ...storeDefaults, requireAtomicCreate: true };
     const cache = { any: 300_000, unused: 0, offline: 60_000 };
     await using keys = new KeyService({ store: await open(standIn), cache, policy });
     await assert.rejects(keys.create("key", { createdBy: "" }, soon()), code("CreateNotConfirmed"));

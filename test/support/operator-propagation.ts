@@ -83,3 +83,9 @@ export function summaryOf({ times }: Propagation): { readonly median: number; re
   const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
   return { median: Math.round(median), worst: Math.round(sorted.at(-1) ?? 0) };
 }
+
+/** Milliseconds until all servers follow an edit that gives the load one more route (200), or takes it (403). */
+export async function timeOfEdit(world: World, service: KeyService, status: 200 | 403): Promise<number> {
+  const allow = status === 200 ? [...loadRules, "/v1/api"] : loadRules;
+  return await timeUntil(service.clients, "GET /v1/api", status, () => world.declare(service.policy, { allow }));
+}

@@ -1,5 +1,5 @@
-// A KMS in memory: one key that never leaves it, and faults that a test writes down. It is a fake; test/real/server/vault-remote has
-// the real one.
+// A KMS in memory: one key that never leaves it, and faults that a test writes down. It is a fake;
+// test/real/server/vault-remote.test.ts has the real one.
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { KesError } from "../../sidecar/errors.ts";
 import type { ErrorCode } from "../../sidecar/errors.ts";

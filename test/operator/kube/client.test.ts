@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../../../operator/kube/client.ts";
 import type { ClientOptions } from "../../../operator/kube/client.ts";
-import { ApiError, FencedError } from "../../../operator/kube/errors.ts";
+import { FencedError } from "../../../operator/kube/errors.ts";
 import type { KubeObject, Resource } from "../../../operator/kube/object.ts";
 import { KubeStandIn, fail } from "./kube-stand-in.ts";
 import { until } from "../until.ts";
+import { refused } from "../../support/refused.ts";
 
 const configMaps: Resource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
 const servers: Resource = { group: "kes-operator.io", version: "v1alpha1", plural: "kesservers", kind: "KesServer" };
@@ -17,15 +18,6 @@ function configMap(name: string, data: Record<string, string> = {}): KubeObject 
 }
 
 const ref = (name: string) => ({ namespace: "tests", name });
-
-async function refused(call: Promise<unknown>): Promise<ApiError> {
-  const error = await call.then(
-    () => assert.fail("it was not refused"),
-    (error: unknown) => error,
-  );
-  assert.ok(error instanceof ApiError, String(error));
-  return error;
-}
 
 const busy = (seconds: number) => ({ headers: { "retry-after": String(seconds) }, reason: "TooManyRequests" });
 

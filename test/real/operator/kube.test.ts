@@ -11,7 +11,6 @@ import { Client } from "../../../operator/kube/client.ts";
 import type { ClientOptions } from "../../../operator/kube/client.ts";
 import { systemClock } from "../../../operator/kube/clock.ts";
 import { connectByKubeconfig, connectInCluster } from "../../../operator/kube/connection.ts";
-import { ApiError } from "../../../operator/kube/errors.ts";
 import { Events } from "../../../operator/kube/events.ts";
 import { Informer } from "../../../operator/kube/informer.ts";
 import { Lease } from "../../../operator/kube/lease.ts";
@@ -23,6 +22,7 @@ import type { Kubernetes } from "../../env/kubernetes/kubernetes.ts";
 import { keptLog } from "../../operator/kept-log.ts";
 import { until } from "../../operator/until.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { refused } from "../../support/refused.ts";
 
 const configMaps: Resource = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap" };
 const widgets: Resource = { group: "tests.example", version: "v1", plural: "widgets", kind: "Widget" };
@@ -34,15 +34,6 @@ interface ConfigMap extends KubeObject {
 
 function configMap(namespace: string, name: string, data: Record<string, string>, labels = {}): ConfigMap {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels }, data };
-}
-
-async function refused(call: Promise<unknown>): Promise<ApiError> {
-  const error = await call.then(
-    () => assert.fail("it was not refused"),
-    (error: unknown) => error,
-  );
-  assert.ok(error instanceof ApiError, String(error));
-  return error;
 }
 
 let cluster: Kubernetes;

@@ -5,10 +5,10 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isWrite, shortly } from "../../support/operator-api-call.ts";
 import { ApiFront } from "../../support/operator-api-front.ts";
-import { timeUntil } from "../../support/operator-propagation.ts";
+import { timeOfEdit } from "../../support/operator-propagation.ts";
 import { prepareOperator } from "../../support/operator-process.ts";
 import type { OperatorProcess } from "../../support/operator-process.ts";
-import { loadRules, startService, underLoad } from "../../support/operator-service.ts";
+import { startService, underLoad } from "../../support/operator-service.ts";
 import type { KeyService } from "../../support/operator-service.ts";
 import { startWorld } from "../../support/operator-world.ts";
 import type { World } from "../../support/operator-world.ts";
@@ -46,20 +46,14 @@ after(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** Milliseconds until all servers follow an edit that gives the load one more route, or takes it. */
-async function timeOfEdit(status: 200 | 403): Promise<number> {
-  const allow = status === 200 ? [...loadRules, "/v1/api"] : loadRules;
-  return await timeUntil(service.clients, "GET /v1/api", status, () => world.declare(service.policy, { allow }));
-}
-
 test("the leader is stopped: the other takes over, and the first writes nothing when it goes on, and ends", async (t) => {
   const [first, second] = replicas;
   await underLoad(world, service, async () => {
     await first.operator.pause();
-    const took = await timeOfEdit(200);
+    const took = await timeOfEdit(world, service, 200);
     assert.ok(took > 10_000 && took < 30_000, `${took} ms`);
     // What the first one had in mind when it was stopped is something else by now.
-    await timeOfEdit(403);
+    await timeOfEdit(world, service, 403);
     const from = first.front.calls.length;
     const continued = Date.now();
     first.operator.resume();
@@ -84,7 +78,9 @@ test("the leader is killed and its container comes back: it leads again at once,
     await leader.operator.untilLogged("controllers run");
     const back = Date.now() - killed;
     assert.ok(back < 10_000, `${back} ms`);
-    t.diagnostic(`leads ${back} ms after it was killed; an edit then took ${Math.round(await timeOfEdit(200))} ms`);
+    t.diagnostic(
+      `leads ${back} ms after it was killed; an edit then took ${Math.round(await timeOfEdit(world, service, 200))} ms`,
+    );
   });
 });
 
@@ -92,7 +88,7 @@ test("the leader is told to end, as by an upgrade: the other leads in a moment",
   const [leader, standby] = replicas;
   await underLoad(world, service, async () => {
     await leader.operator.stop();
-    const took = await timeOfEdit(403);
+    const took = await timeOfEdit(world, service, 403);
     assert.ok(took < 6000, `${took} ms`);
     assert.equal(await standby.operator.metric("leader_election_master_status"), 1);
     t.diagnostic(`an edit right after its end was live after ${Math.round(took)} ms`);

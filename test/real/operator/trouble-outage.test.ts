@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { timeUntil, untilAnswers } from "../../support/operator-propagation.ts";
+import { timeOfEdit, untilAnswers } from "../../support/operator-propagation.ts";
 import { startOperator } from "../../support/operator-process.ts";
 import type { OperatorProcess } from "../../support/operator-process.ts";
-import { loadRules, startService, underLoad } from "../../support/operator-service.ts";
+import { startService, underLoad } from "../../support/operator-service.ts";
 import type { KeyService } from "../../support/operator-service.ts";
 import { startWorld } from "../../support/operator-world.ts";
 import type { World } from "../../support/operator-world.ts";
@@ -29,12 +29,6 @@ after(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** Milliseconds until all servers follow an edit that gives the load one more route, or takes it. */
-async function timeOfEdit(status: 200 | 403): Promise<number> {
-  const allow = status === 200 ? [...loadRules, "/v1/api"] : loadRules;
-  return await timeUntil(service.clients, "GET /v1/api", status, () => world.declare(service.policy, { allow }));
-}
-
 test("an API server that hangs for moments costs moments: the operator keeps its lease", async (t) => {
   await underLoad(world, service, async () => {
     const began = Date.now();
@@ -43,7 +37,7 @@ test("an API server that hangs for moments costs moments: the operator keeps its
     const probes = await Promise.all(["/livez", "/readyz"].map((path) => operator.ops(path).then(statusOf)));
     assert.deepEqual(probes, [200, 200]);
     world.cluster.apiServer.resume();
-    const took = await timeOfEdit(200);
+    const took = await timeOfEdit(world, service, 200);
     const again = operator
       .lines(began)
       .filter(({ message }) => message === "started" || message.startsWith("lease lost"));
@@ -80,7 +74,7 @@ test("a minute without an API server", async (t) => {
     const returned = Date.now();
     await operator.untilLogged("controllers run");
     const leads = Date.now() - returned;
-    const took = await timeOfEdit(403);
+    const took = await timeOfEdit(world, service, 403);
     assert.ok(leads < 10_000 && took < 15_000, `leads after ${leads} ms, an edit took ${took} ms`);
     await world.untilCondition(service.server, "Ready", "True");
     t.diagnostic(`the leader left after ${left} ms; a killed container answered again ${back} ms into the outage`);

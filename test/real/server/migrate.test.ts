@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import { MemoryKeystore } from "../../../sidecar/keystore/memory.ts";
 import { formatWrappingKey, generateWrappingKey } from "../../../sidecar/keystore/fs/wrapping-key.ts";
 import { initStore } from "../../../sidecar/keystore/fs/init-store.ts";
@@ -45,13 +46,7 @@ async function valuesIn(store: Keystore): Promise<Map<string, string>> {
 
 /** Keys as a server makes them. */
 async function makeKeys(target: Keystore): Promise<void> {
-  const policy = {
-    startup: "wait",
-    deleteProtection: { enabled: false, names: [] },
-    warmup: false,
-    strict: false,
-    requireAtomicCreate: true,
-  } as const;
+  const policy = { ...storeDefaults, requireAtomicCreate: true };
   const source = new MemoryKeystore();
   await using keys = new KeyService({ store: source, cache: { any: 0, unused: 0, offline: 0 }, policy });
   for (const name of names) await keys.create(name, { createdBy: "test" }, soon());

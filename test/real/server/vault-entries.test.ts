@@ -2,6 +2,7 @@
 // another version, and what a create does about them.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import { KeyService } from "../../../sidecar/keys/key-service.ts";
 import { openVaultKeystore } from "../../../sidecar/keystore/vault/open-vault-keystore.ts";
 import { failure } from "../../env/vault/failure.ts";
@@ -125,13 +126,7 @@ describe("both versions", () => {
     const config = await fixture.config({ version: "v1" });
     const store = await openVaultKeystore(config, { onWarning: (text) => warnings.push(text) });
     assert.match(warnings.join(), /cannot create atomically/);
-    const policy = {
-      startup: "wait",
-      deleteProtection: { enabled: false, names: [] },
-      warmup: false,
-      strict: false,
-      requireAtomicCreate: true,
-    } as const;
+    const policy = { ...storeDefaults, requireAtomicCreate: true };
     await using keys = new KeyService({ store, cache: { any: 1000, unused: 0, offline: 0 }, policy });
     assert.equal((await failure(keys.create("key", { createdBy: "" }, soon()))).code, "CreateNotAtomic");
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import { KeyService } from "../../../sidecar/keys/key-service.ts";
 import type { Keystore } from "../../../sidecar/keystore/keystore.ts";
 import { openVaultKeystore } from "../../../sidecar/keystore/vault/open-vault-keystore.ts";
@@ -11,13 +12,7 @@ import { TcpProxy } from "../../support/tcp-proxy.ts";
 
 const soon = () => AbortSignal.timeout(30_000);
 const bytes = (text: string) => Buffer.from(text);
-const policy = {
-  startup: "wait",
-  deleteProtection: { enabled: false, names: [] },
-  warmup: false,
-  strict: false,
-  requireAtomicCreate: true,
-} as const;
+const policy = { ...storeDefaults, requireAtomicCreate: true };
 
 function serve(store: Keystore): KeyService {
   return new KeyService({ store, cache: { any: 300_000, unused: 0, offline: 60_000 }, policy });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import { encodeStoredKey } from "../../../sidecar/keys/encoding.ts";
 import { newKey } from "../../../sidecar/keys/key.ts";
 import { KeyService } from "../../../sidecar/keys/key-service.ts";
@@ -16,13 +17,7 @@ test("in a known outage a key that is past its age serves without a promise, and
     store,
     clock,
     cache: { any: 60_000, unused: 0, offline: 600_000 },
-    policy: {
-      startup: "wait",
-      deleteProtection: { enabled: false, names: [] },
-      warmup: false,
-      strict: false,
-      requireAtomicCreate: false,
-    },
+    policy: storeDefaults,
   });
   const before = await keys.get("key", () => never);
   store.down();

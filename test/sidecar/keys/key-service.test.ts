@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import type { CacheConfig, StoreConfig } from "../../../sidecar/contract/config.ts";
 import { isKesError } from "../../../sidecar/errors.ts";
 import type { ErrorCode } from "../../../sidecar/errors.ts";
@@ -14,13 +15,7 @@ import { dead, failing, failingAfter, gated, hanging, ScriptedKeystore } from ".
 import type { Step } from "../../support/scripted-keystore.ts";
 import { vectors } from "./fixture.ts";
 
-const policy: StoreConfig = {
-  startup: "wait",
-  deleteProtection: { enabled: false, names: [] },
-  warmup: false,
-  strict: false,
-  requireAtomicCreate: false,
-};
+const policy: StoreConfig = storeDefaults;
 const cache: CacheConfig = { any: 300_000, unused: 30_000, offline: 0 };
 const none = Buffer.alloc(0);
 const origin = { createdBy: "someone" };

@@ -1,6 +1,7 @@
 // Keys that are inside the KMS: what stands in the store, what clients get, and whose fault a failure is.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import type { StoreConfig } from "../../../sidecar/contract/config.ts";
 import { isKesError } from "../../../sidecar/errors.ts";
 import type { ErrorCode } from "../../../sidecar/errors.ts";
@@ -12,13 +13,7 @@ import { FakeClock } from "../../support/fake-clock.ts";
 import { ScriptedKeyring } from "../../support/scripted-keyring.ts";
 import { failing, ScriptedKeystore } from "../../support/scripted-keystore.ts";
 
-const policy: StoreConfig = {
-  startup: "wait",
-  deleteProtection: { enabled: false, names: [] },
-  warmup: false,
-  strict: false,
-  requireAtomicCreate: false,
-};
+const policy: StoreConfig = storeDefaults;
 const never = new AbortController().signal;
 const signal = (): AbortSignal => never;
 const context = Buffer.from("bucket/object");

@@ -1,6 +1,7 @@
 // The keys of a bundle over a real key service: made once, then watched, never repaired.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import type { BundleKey } from "../../../sidecar/contract/bundle.ts";
 import { KeyService } from "../../../sidecar/keys/key-service.ts";
 import { BundleKeys } from "../../../sidecar/sync/bundle-keys.ts";
@@ -9,13 +10,7 @@ import { FakeClock, settle } from "../../support/fake-clock.ts";
 import { failing, gated, ScriptedKeystore } from "../../support/scripted-keystore.ts";
 
 const createdBy = "a".repeat(64);
-const policy = {
-  startup: "wait",
-  deleteProtection: { enabled: false, names: [] },
-  warmup: false,
-  strict: false,
-  requireAtomicCreate: false,
-} as const;
+const policy = storeDefaults;
 const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
 let clock: FakeClock;
