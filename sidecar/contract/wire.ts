@@ -56,9 +56,7 @@ export function decodeFields<const S extends Shape>(bytes: Buffer, shape: S): Fi
   if (members === undefined) return undefined;
   const fields: Record<string, Buffer | string | undefined> = {};
   for (const name of Object.keys(shape)) fields[name] = undefined;
-  for (const [key, value] of members) {
-    const name = Object.hasOwn(shape, key) ? key : foldedName(key, shape);
-    if (name === undefined) continue;
+  for (const [name, value] of members) {
     const field = value === null ? undefined : decodeField(value, shape[name]);
     if (value !== null && field === undefined) return undefined;
     fields[name] = field;
@@ -72,7 +70,7 @@ type Members = readonly (readonly [string, unknown])[];
 /** Longer bodies could nest deeper than the reference allows, which JSON.parse does not notice. */
 const fastLimit = 2 * 10_000;
 
-/** The members of the first JSON value in order of appearance; undefined when it is neither an object nor null. */
+/** The first JSON value's members that the shape names, in order; undefined when it is neither an object nor null. */
 function readMembers(text: string, shape: Shape): Members | undefined {
   let first = text;
   let value = text.length > fastLimit ? undefined : parseJson(text);
@@ -81,15 +79,30 @@ function readMembers(text: string, shape: Shape): Members | undefined {
     value = parseJson(first);
   }
   if (value === null) return [];
-  if (typeof value !== "object" || Array.isArray(value)) return undefined;
-  const members: Members = Object.entries(value);
-  const inOrder = members.every(([key]) => Object.hasOwn(shape, key) || foldedName(key, shape) === undefined);
-  return inOrder ? members : orderedMembers(first);
+  if (!isObject(value)) return undefined;
+  // Only the names of the shape are taken out: a body may hold a hundred thousand others.
+  const isExact = Object.keys(value).every((key) => Object.hasOwn(shape, key) || fieldNamed(key, shape) === undefined);
+  return isExact ? namedMembers(value, shape) : orderedMembers(first, shape);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function namedMembers(object: Readonly<Record<string, unknown>>, shape: Shape): Members {
+  const members: [string, unknown][] = [];
+  for (const name of Object.keys(shape)) if (Object.hasOwn(object, name)) members.push([name, object[name]]);
+  return members;
 }
 
 /** JSON.parse loses where a repeated name stood, which decides when names differ only in case. */
-function orderedMembers(object: string): Members {
-  return Array.from(jsonMembers(object), ([key, value]) => [String(parseJson(key)), parseJson(value)] as const);
+function orderedMembers(object: string, shape: Shape): Members {
+  const members: [string, unknown][] = [];
+  for (const [key, value] of jsonMembers(object)) {
+    const name = fieldNamed(String(parseJson(key)), shape);
+    if (name !== undefined) members.push([name, parseJson(value)]);
+  }
+  return members;
 }
 
 /** undefined = not JSON. */
@@ -101,9 +114,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function foldedName(key: string, shape: Shape): string | undefined {
-  const folded = fold(key);
-  return Object.keys(shape).find((name) => fold(name) === folded);
+/** The field of the shape that a member's name means: in any case of letters, which keeps the length. */
+function fieldNamed(key: string, shape: Shape): string | undefined {
+  if (Object.hasOwn(shape, key)) return key;
+  return Object.keys(shape).find((name) => name.length === key.length && fold(name) === fold(key));
 }
 
 /** Simple case folding as far as it reaches ASCII: U+017F folds to `s`, U+212A (by toLowerCase) to `k`. */

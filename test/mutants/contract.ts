@@ -22,7 +22,7 @@ export const contract: readonly Mutant[] = [
   {
     name: "field names match in one case only",
     file: "sidecar/contract/wire.ts",
-    find: "find((name) => fold(name) === folded)",
+    find: "find((name) => name.length === key.length && fold(name) === fold(key))",
     replace: "find((name) => name === key)",
     tests: [wire],
   },

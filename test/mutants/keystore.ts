@@ -142,4 +142,18 @@ export const keystore: readonly Mutant[] = [
       "  const form = SealedForm.open(directory, existing ?? (await createMarker(directory, keys)), keys);\n  await form.adopt();\n  return form;",
     tests: ["test/sidecar/keystore/fs-open.test.ts"],
   },
+  {
+    name: "names of a directory are kept although it has changed",
+    file: "sidecar/keystore/fs/directory-listing.ts",
+    find: " && isSame(this.#kept.version, version)",
+    replace: "",
+    tests: ["test/sidecar/keystore/directory-listing.test.ts"],
+  },
+  {
+    name: "names of a directory that has just changed are kept",
+    file: "sidecar/keystore/fs/directory-listing.ts",
+    find: "if (isSettled) this.#kept",
+    replace: "this.#kept",
+    tests: ["test/sidecar/keystore/directory-listing.test.ts"],
+  },
 ];

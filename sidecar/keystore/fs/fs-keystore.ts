@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import type { Keystore, StoreStatus } from "../keystore.ts";
 import { keyExists, keyNotFound, requireName, requireSize } from "../listing.ts";
 import { untilAborted } from "../until-aborted.ts";
-import { DirectoryListing } from "./directory-listing.ts";
+import type { DirectoryListing } from "./directory-listing.ts";
 import type { StoreDirectory } from "./store-directory.ts";
 import type { ValueForm } from "./value-form.ts";
 
@@ -20,10 +20,10 @@ export class FsKeystore implements Keystore {
   readonly #form: ValueForm;
 
   /** Owns `form`. */
-  constructor(directory: StoreDirectory, form: ValueForm) {
+  constructor(directory: StoreDirectory, listing: DirectoryListing, form: ValueForm) {
     this.label = `Filesystem: ${directory.path}`;
     this.#directory = directory;
-    this.#listing = new DirectoryListing(directory);
+    this.#listing = listing;
     this.#form = form;
   }
 
@@ -80,7 +80,6 @@ export class FsKeystore implements Keystore {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#listing[Symbol.dispose]();
     this.#form.dispose();
     return Promise.resolve();
   }

@@ -4,7 +4,7 @@
 import type { FsKeystoreConfig } from "../../contract/config.ts";
 import { isKesError, KesError, messageOf } from "../../errors.ts";
 import type { Keystore } from "../keystore.ts";
-import { selectNames } from "../listing.ts";
+import { DirectoryListing } from "./directory-listing.ts";
 import { nodeFsCalls } from "./fs-calls.ts";
 import type { FsCalls } from "./fs-calls.ts";
 import { FsKeystore } from "./fs-keystore.ts";
@@ -32,9 +32,10 @@ export async function openFsKeystore(config: FsKeystoreConfig, options: FsOption
   try {
     const directory = new StoreDirectory(config.path, options.calls ?? nodeFsCalls);
     await requireDirectory(directory);
-    const form = keys.length === 0 ? await openPlain(directory, config) : await openSealed(directory, config, keys);
-    await tidy(directory, options.now ?? Date.now, warn);
-    return new FsKeystore(directory, form);
+    const listing = new DirectoryListing(directory);
+    const form = await openForm(directory, listing, config, keys);
+    await tidy(directory, listing, options.now ?? Date.now, warn);
+    return new FsKeystore(directory, listing, form);
   } finally {
     for (const key of keys) key[Symbol.dispose]();
   }
@@ -53,14 +54,28 @@ async function requireDirectory(directory: StoreDirectory): Promise<void> {
   }
 }
 
-async function openPlain(directory: StoreDirectory, { init }: FsKeystoreConfig): Promise<ValueForm> {
+function openForm(
+  directory: StoreDirectory,
+  listing: DirectoryListing,
+  config: FsKeystoreConfig,
+  keys: readonly WrappingKey[],
+): Promise<ValueForm> {
+  if (keys.length === 0) return openPlain(directory, listing, config);
+  return openSealed(directory, listing, config, keys);
+}
+
+async function openPlain(
+  directory: StoreDirectory,
+  listing: DirectoryListing,
+  { init }: FsKeystoreConfig,
+): Promise<ValueForm> {
   if ((await directory.factsOf(markerName)) !== undefined) {
     throw new KesError(
       "StoreNotEncrypted",
       `the key store ${directory.path} is encrypted, but no wrapping key is configured; set keystore.fs.encryption`,
     );
   }
-  if (await isEmpty(directory)) await takeIntoUse(directory, init);
+  if (await isEmpty(listing)) await takeIntoUse(directory, init);
   return new PlainForm(directory, await directory.facts());
 }
 
@@ -73,11 +88,12 @@ async function takeIntoUse(directory: StoreDirectory, init: boolean): Promise<vo
 
 async function openSealed(
   directory: StoreDirectory,
+  listing: DirectoryListing,
   { init }: FsKeystoreConfig,
   keys: readonly WrappingKey[],
 ): Promise<ValueForm> {
   const existing = await directory.read(markerName);
-  if (existing === undefined && !(await isEmpty(directory))) {
+  if (existing === undefined && !(await isEmpty(listing))) {
     throw new KesError(
       "StoreNotEncrypted",
       `a wrapping key is configured, but the key store ${directory.path} is not encrypted; run 'kes keystore encrypt'`,
@@ -88,8 +104,8 @@ async function openSealed(
 }
 
 /** `lost+found` and other foreign entries do not count. */
-async function isEmpty(directory: StoreDirectory): Promise<boolean> {
-  return selectNames(await directory.files(), "").length === 0;
+async function isEmpty(listing: DirectoryListing): Promise<boolean> {
+  return (await listing.names("")).length === 0;
 }
 
 function empty(directory: StoreDirectory): KesError {
@@ -101,10 +117,15 @@ function empty(directory: StoreDirectory): KesError {
 }
 
 /** What a killed server left behind. A directory that cannot be written can still be read. */
-async function tidy(directory: StoreDirectory, now: () => number, warn: (message: string) => void): Promise<void> {
+async function tidy(
+  directory: StoreDirectory,
+  listing: DirectoryListing,
+  now: () => number,
+  warn: (message: string) => void,
+): Promise<void> {
   try {
     await directory.sync();
-    await directory.sweep(BigInt(now()) * 1_000_000n);
+    await directory.sweep(await listing.files(), BigInt(now()) * 1_000_000n);
     const { mode } = await directory.facts();
     if ((mode & 0o022) !== 0) {
       warn(`the key store directory ${directory.path} can be written by others than the server's user; use mode 0700`);

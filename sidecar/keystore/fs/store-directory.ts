@@ -147,10 +147,11 @@ export class StoreDirectory {
   /**
    * Removes temporary files of creates that died. Even a wrong guess is safe: a create whose temporary file is taken
    * away fails as a whole.
+   * @param files names of files in the directory
    * @param now nanoseconds since the epoch
    */
-  async sweep(now: bigint): Promise<void> {
-    for (const name of await this.files()) {
+  async sweep(files: readonly string[], now: bigint): Promise<void> {
+    for (const name of files) {
       if (!name.startsWith(temporaryPrefix)) continue;
       const facts = await this.factsOf(name);
       if (facts !== undefined && now - facts.modifiedAt > abandonedAfterNs) await this.#discard(this.#pathOf(name));

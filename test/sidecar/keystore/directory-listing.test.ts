@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { rename, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { nodeFsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import type { FsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
+import type { Keystore } from "../../../sidecar/keystore/keystore.ts";
 import { openStore, soon, temporaryDirectory } from "./fs-fixture.ts";
 
 /** A store with two keys, and how often its directory was read. */
@@ -21,20 +23,44 @@ async function listedStore(context: TestContext) {
   };
   const store = await openStore(path, { calls, init: true });
   for (const name of ["b", "a"]) await store.create(name, Buffer.from("value"), soon());
-  const list = async (prefix = ""): Promise<{ names: string[]; readings: number }> => {
+  const open = async (): Promise<{ store: Keystore; readings: number }> => {
     const before = readings;
-    return { names: await store.list(prefix, soon()), readings: readings - before };
+    return { store: await openStore(path, { calls }), readings: readings - before };
+  };
+  const list = async (of = store, prefix = ""): Promise<{ names: string[]; readings: number }> => {
+    const before = readings;
+    return { names: await of.list(prefix, soon()), readings: readings - before };
   };
   const settle = (): Promise<void> => utimes(path, new Date(0), new Date(Date.now() - 60_000));
-  return { path, store, list, settle };
+  return { path, store, open, list, settle };
 }
 
 test("a directory that stays as it is is read once", async (t) => {
-  const { list, settle } = await listedStore(t);
+  const { store, list, settle } = await listedStore(t);
   await settle();
   assert.deepEqual(await list(), { names: ["a", "b"], readings: 1 });
   assert.deepEqual(await list(), { names: ["a", "b"], readings: 0 });
-  assert.deepEqual(await list("b"), { names: ["b"], readings: 0 });
+  assert.deepEqual(await list(store, "b"), { names: ["b"], readings: 0 });
+});
+
+test("a store that is opened reads its directory once, and the first listing not again", async (t) => {
+  const { open, list, settle } = await listedStore(t);
+  await settle();
+  const opened = await open();
+  assert.equal(opened.readings, 1);
+  assert.deepEqual(await list(opened.store), { names: ["a", "b"], readings: 0 });
+});
+
+test("names are kept for an hour, whatever the file system's clock says", async (t) => {
+  const { list, settle } = await listedStore(t);
+  await settle();
+  const start = performance.now();
+  const now = t.mock.method(performance, "now", () => start);
+  assert.deepEqual(await list(), { names: ["a", "b"], readings: 1 });
+  now.mock.mockImplementation(() => start + 3_599_000);
+  assert.deepEqual(await list(), { names: ["a", "b"], readings: 0 });
+  now.mock.mockImplementation(() => start + 3_600_000);
+  assert.deepEqual(await list(), { names: ["a", "b"], readings: 1 });
 });
 
 test("a directory that has just changed is read again every time", async (t) => {
