@@ -19,7 +19,7 @@ import { placeMarker } from "./init-store.ts";
 import { encodeMarker, markerName } from "./marker.ts";
 import { SealedForm, sealingKeyId } from "./sealed-form.ts";
 import { newStoreId, sealedHeader, Sealer } from "./sealer.ts";
-import { StoreDirectory } from "./store-directory.ts";
+import { StoreDirectory, temporaryFiles } from "./store-directory.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
 
 export interface ConvertOptions {
@@ -103,7 +103,8 @@ async function beginEncryption(directory: StoreDirectory, keys: readonly Wrappin
   if (names.length === 0) {
     throw new KesError(
       "StoreEmpty",
-      `${directory.path} holds no key; mount its volume, or make a new store with 'kes init'`,
+      `${directory.path} holds no key to encrypt; mount its volume, or have a server start an encrypted store there ` +
+        `with keystore.fs.encryption and keystore.fs.init: true`,
     );
   }
   const storeId = (await sealedStoreId(directory, names)) ?? newStoreId();
@@ -127,14 +128,35 @@ interface Conversion extends ConvertOptions {
 
 async function convertAll(directory: StoreDirectory, form: SealedForm, options: Conversion): Promise<ConvertReport> {
   await delay(options.settle ?? 1000, undefined, options.signal === undefined ? {} : { signal: options.signal });
-  const names = selectNames(await directory.files(), "");
+  const done = new Set<string>();
   let converted = 0;
-  for (const [at, name] of names.entries()) {
-    options.signal?.throwIfAborted();
-    if (await convert(directory, form, name, options.wanted)) converted += 1;
-    options.onProgress?.(at + 1, names.length);
+  // Again for names that came meanwhile, until none of them is of a create that had begun before.
+  for (let before = -1; converted > before;) {
+    before = converted;
+    const names = selectNames(await directory.files(), "").filter((name) => !done.has(name));
+    const total = done.size + names.length;
+    for (const name of names) {
+      options.signal?.throwIfAborted();
+      if (await convert(directory, form, name, options.wanted)) converted += 1;
+      done.add(name);
+      options.onProgress?.(done.size, total);
+    }
   }
-  return { total: names.length, converted, kept: names.length - converted };
+  await discardLeftovers(directory, options.wanted);
+  return { total: done.size, converted, kept: done.size - converted };
+}
+
+/**
+ * What creates that died left behind holds a key as it was before. Sealed as wanted it may belong to a create under way;
+ * another one under way fails as a whole.
+ */
+async function discardLeftovers(directory: StoreDirectory, wanted: string): Promise<void> {
+  const dead: string[] = [];
+  for (const name of temporaryFiles(await directory.files())) {
+    const bytes = await directory.read(name);
+    if (bytes !== undefined && sealedHeader(bytes)?.keyId !== wanted) dead.push(name);
+  }
+  if (dead.length > 0) await directory.discardTemporary(dead);
 }
 
 /** @returns false if there was nothing to do */

@@ -4,12 +4,21 @@
 // volume is an outage. Symbolic links are not followed and, like directories and stray files, not listed.
 import { performance } from "node:perf_hooks";
 
+import { isKesError, KesError } from "../../errors.ts";
 import type { Keystore, StoreStatus } from "../keystore.ts";
 import { keyExists, keyNotFound, requireName, requireSize } from "../listing.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { DirectoryListing } from "./directory-listing.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { StoreDirectory } from "./store-directory.ts";
 import type { ValueForm } from "./value-form.ts";
+
+export interface FsParts {
+  readonly directory: StoreDirectory;
+  readonly listing: DirectoryListing;
+  readonly form: ValueForm;
+  readonly leftovers: Leftovers;
+}
 
 export class FsKeystore implements Keystore {
   readonly type = "fs";
@@ -18,13 +27,15 @@ export class FsKeystore implements Keystore {
   readonly #directory: StoreDirectory;
   readonly #listing: DirectoryListing;
   readonly #form: ValueForm;
+  readonly #leftovers: Leftovers;
 
-  /** Owns `form`. */
-  constructor(directory: StoreDirectory, listing: DirectoryListing, form: ValueForm) {
+  /** Owns the parts. */
+  constructor({ directory, listing, form, leftovers }: FsParts) {
     this.label = `Filesystem: ${directory.path}`;
     this.#directory = directory;
     this.#listing = listing;
     this.#form = form;
+    this.#leftovers = leftovers;
   }
 
   create(name: string, value: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -32,11 +43,8 @@ export class FsKeystore implements Keystore {
       requireName(name);
       requireSize(name, value);
       const encoded = await this.#form.encode(name, value);
-      const created = await this.#directory.create(name, encoded, async () => {
-        signal.throwIfAborted();
-        await this.#form.confirmCreate(encoded);
-      });
-      if (!created) throw keyExists(name);
+      if (!(await this.#createFile(name, encoded, signal))) throw keyExists(name);
+      await this.#sealAnew(name, value, encoded);
     });
   }
 
@@ -80,11 +88,50 @@ export class FsKeystore implements Keystore {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#leftovers[Symbol.dispose]();
     this.#form.dispose();
     return Promise.resolve();
+  }
+
+  async #createFile(name: string, encoded: Buffer, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#directory.create(name, encoded, async () => {
+        signal.throwIfAborted();
+        await this.#form.confirmCreate(encoded);
+      });
+    } catch (error) {
+      if (!isKesError(error) || error.details["errno"] !== "ENOENT") throw error;
+      await this.#form.confirmPresent();
+      throw new KesError("StoreFailed", `key ${name} was created while the key store was converted; try again`, {
+        cause: error,
+      });
+    }
+  }
+
+  /**
+   * A conversion that began before the new name was there may not have seen it, and leaves the store to its wrapping key
+   * alone. One that begins now sees the name.
+   */
+  async #sealAnew(name: string, value: Uint8Array, encoded: Buffer): Promise<void> {
+    for (let stored = encoded; ;) {
+      const wanted = await this.#form.encodeAnew(name, value, stored);
+      if (wanted === undefined || !(await this.#holds(name, stored))) return;
+      await this.#directory.replace(name, wanted, async () => {
+        if (!(await this.#holds(name, stored))) throw changedMeanwhile(name);
+      });
+      stored = wanted;
+    }
+  }
+
+  async #holds(name: string, bytes: Buffer): Promise<boolean> {
+    return (await this.#directory.read(name))?.equals(bytes) === true;
   }
 
   #run<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     return untilAborted(work, signal, `${what} in ${this.#directory.path}`);
   }
+}
+
+function changedMeanwhile(name: string): KesError {
+  return new KesError("StoreFailed", `key ${name} was changed by somebody else while it was created; look at it`);
 }

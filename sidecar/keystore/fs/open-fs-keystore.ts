@@ -9,6 +9,7 @@ import { nodeFsCalls } from "./fs-calls.ts";
 import type { FsCalls } from "./fs-calls.ts";
 import { FsKeystore } from "./fs-keystore.ts";
 import { createMarker, markPlain, plainMarkerName } from "./init-store.ts";
+import { Leftovers } from "./leftovers.ts";
 import { loadWrappingKeys } from "./load-wrapping-keys.ts";
 import { markerName } from "./marker.ts";
 import { PlainForm } from "./plain-form.ts";
@@ -34,8 +35,9 @@ export async function openFsKeystore(config: FsKeystoreConfig, options: FsOption
     await requireDirectory(directory);
     const listing = new DirectoryListing(directory);
     const form = await openForm(directory, listing, config, keys);
-    await tidy(directory, listing, options.now ?? Date.now, warn);
-    return new FsKeystore(directory, listing, form);
+    const leftovers = new Leftovers(directory, listing, options.now ?? Date.now);
+    await tidy(directory, leftovers, warn);
+    return new FsKeystore({ directory, listing, form, leftovers });
   } finally {
     for (const key of keys) key[Symbol.dispose]();
   }
@@ -116,16 +118,11 @@ function empty(directory: StoreDirectory): KesError {
   );
 }
 
-/** What a killed server left behind. A directory that cannot be written can still be read. */
-async function tidy(
-  directory: StoreDirectory,
-  listing: DirectoryListing,
-  now: () => number,
-  warn: (message: string) => void,
-): Promise<void> {
+/** A directory that cannot be written can still be read. */
+async function tidy(directory: StoreDirectory, leftovers: Leftovers, warn: (message: string) => void): Promise<void> {
   try {
     await directory.sync();
-    await directory.sweep(await listing.files(), BigInt(now()) * 1_000_000n);
+    await leftovers.sweep();
     const { mode } = await directory.facts();
     if ((mode & 0o022) !== 0) {
       warn(`the key store directory ${directory.path} can be written by others than the server's user; use mode 0700`);

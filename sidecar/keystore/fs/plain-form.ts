@@ -44,6 +44,11 @@ export class PlainForm implements ValueForm {
     await this.#requireNoMarker();
   }
 
+  /** A store that is being encrypted reads plain values until it is sealed, and converts them. */
+  encodeAnew(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async confirmDelete(): Promise<void> {
     await this.confirmPresent();
     await this.#requireNoMarker();

@@ -1,6 +1,7 @@
 // Values of an encrypted store (decisions K3). The marker file is its identity: gone or another one means that the
 // volume is not there. It is looked at before every change and read again when it changed, so `kes keystore
 // encrypt|rewrap` can run beside servers.
+import { isDeepStrictEqual } from "node:util";
 import { KesError } from "../../errors.ts";
 import type { FileFacts } from "./fs-calls.ts";
 import { encodeMarker, markerName, parseMarker, verifyMarker } from "./marker.ts";
@@ -9,6 +10,8 @@ import { sealedHeader, Sealer } from "./sealer.ts";
 import type { StoreDirectory } from "./store-directory.ts";
 import type { ValueForm } from "./value-form.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
+
+const adoptAttempts = 3;
 
 interface Opened {
   readonly marker: Marker;
@@ -51,10 +54,13 @@ export class SealedForm implements ValueForm {
     return this.#marker;
   }
 
-  /** Writes the marker anew, durably. */
+  /** Writes the marker anew, durably, unless it is another one by then. @throws KesError */
   async setMarker(change: Partial<Pick<Marker, "state" | "keyIds">>): Promise<void> {
-    const marker = { ...this.#marker, ...change };
-    await this.#directory.replace(markerName, encodeMarker(marker, this.#sealer), () => this.confirmPresent());
+    const before = this.#marker;
+    const marker = { ...before, ...change };
+    await this.#directory.replace(markerName, encodeMarker(marker, this.#sealer), async () => {
+      if (!isDeepStrictEqual(await this.refresh(), before)) throw changedMarker(this.#directory.path);
+    });
     this.#marker = marker;
     this.#seen = undefined;
   }
@@ -98,6 +104,13 @@ export class SealedForm implements ValueForm {
     throw new KesError("StoreFailed", "the key store changed its wrapping key this instant; try again");
   }
 
+  async encodeAnew(name: string, value: Uint8Array, stored: Buffer): Promise<Buffer | undefined> {
+    // A file server's client shows a file as it is when it is opened, and its facts as they were some seconds ago.
+    this.#seen = undefined;
+    const keyId = sealingKeyId(await this.refresh());
+    return sealedHeader(stored)?.keyId === keyId ? undefined : this.#sealer.seal(keyId, name, value);
+  }
+
   async confirmDelete(): Promise<void> {
     const { state } = await this.refresh();
     if (state === "sealed") return;
@@ -110,10 +123,17 @@ export class SealedForm implements ValueForm {
 
   /** Enters the first configured key in the marker, so that no value is ever sealed with a key it does not list. */
   async adopt(): Promise<void> {
-    const { state, keyIds } = await this.refresh();
-    const first = this.#first;
-    if (first === undefined || state !== "sealed" || keyIds[0] === first) return;
-    await this.setMarker({ keyIds: [first, ...keyIds.filter((id) => id !== first)] });
+    for (let attempt = 1; ; attempt++) {
+      const { state, keyIds } = await this.refresh();
+      const first = this.#first;
+      if (first === undefined || state !== "sealed" || keyIds[0] === first) return;
+      try {
+        return await this.setMarker({ keyIds: [first, ...keyIds.filter((id) => id !== first)] });
+      } catch (error) {
+        // Another server that starts now writes the same.
+        if (attempt === adoptAttempts) throw error;
+      }
+    }
   }
 
   dispose(): void {
@@ -137,4 +157,8 @@ export function sealingKeyId({ keyIds: [first] }: Marker): string {
 
 function sameFile(a: FileFacts, b: FileFacts): boolean {
   return a.inode === b.inode && a.device === b.device && a.modifiedAt === b.modifiedAt && a.size === b.size;
+}
+
+function changedMarker(path: string): KesError {
+  return new KesError("StoreFailed", `${markerName} in ${path} was changed by another program this instant; try again`);
 }

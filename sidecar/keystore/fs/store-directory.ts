@@ -19,8 +19,10 @@ import { errnoOf, fsFailure, linkFailure } from "./fs-failure.ts";
 /** Starts with a dot, so it never is a key's name. */
 const temporaryPrefix = ".kes-tmp-";
 
-/** A temporary file this old belongs to nobody: no create lives longer. Another server's are left to it. */
-const abandonedAfterNs = 300n * 1_000_000_000n;
+/** Those of `files` that a create made and has not removed yet. */
+export function temporaryFiles(files: readonly string[]): string[] {
+  return files.filter((name) => name.startsWith(temporaryPrefix));
+}
 
 /** Sealing adds a few bytes to a value of the largest size. */
 const maxFileSize = maxValueSize + 256;
@@ -90,17 +92,23 @@ export class StoreDirectory {
     }
   }
 
-  /** Creates the file durably. @returns false, with nothing changed, if the name is taken */
+  /**
+   * Creates the file durably. Where the directory cannot be synced, the temporary name stays, for readers to see.
+   * @returns false, with nothing changed, if the name is taken
+   */
   async create(name: string, bytes: Uint8Array, confirm: () => Promise<void>): Promise<boolean> {
     const what = `creating ${name} in ${this.path}`;
     const temporary = await this.#writeTemporary(bytes, what);
+    let isUnsynced = false;
     try {
       await confirm();
-      if (!(await this.#link(temporary, name, what))) return false;
+      isUnsynced = await this.#link(temporary, name, what);
+      if (!isUnsynced) return false;
       await this.sync();
+      isUnsynced = false;
       return true;
     } finally {
-      await this.#discard(temporary);
+      if (!isUnsynced) await this.#discard(temporary);
     }
   }
 
@@ -118,8 +126,9 @@ export class StoreDirectory {
     await this.sync();
   }
 
-  /** Removes the file durably. @returns false if there is none */
+  /** Removes the file durably, under its temporary name too. @returns false if there is none */
   async remove(name: string): Promise<boolean> {
+    const facts = await this.factsOf(name);
     try {
       await this.#calls.unlink(this.#pathOf(name));
     } catch (error) {
@@ -127,6 +136,7 @@ export class StoreDirectory {
       throw fsFailure(error, `deleting ${name} in ${this.path}`);
     }
     await this.sync();
+    if (facts !== undefined && facts.links > 1) await this.#discardTwinsOf(facts);
     return true;
   }
 
@@ -144,17 +154,16 @@ export class StoreDirectory {
     }
   }
 
-  /**
-   * Removes temporary files of creates that died. Even a wrong guess is safe: a create whose temporary file is taken
-   * away fails as a whole.
-   * @param files names of files in the directory
-   * @param now nanoseconds since the epoch
-   */
-  async sweep(files: readonly string[], now: bigint): Promise<void> {
-    for (const name of files) {
-      if (!name.startsWith(temporaryPrefix)) continue;
+  /** Removes these temporary files, after a sync: the second name may be all that asks for one. */
+  async discardTemporary(names: readonly string[]): Promise<void> {
+    await this.sync();
+    for (const name of names) await this.#discard(this.#pathOf(name));
+  }
+
+  async #discardTwinsOf({ device, inode }: FileFacts): Promise<void> {
+    for (const name of temporaryFiles(await this.files())) {
       const facts = await this.factsOf(name);
-      if (facts !== undefined && now - facts.modifiedAt > abandonedAfterNs) await this.#discard(this.#pathOf(name));
+      if (facts?.device === device && facts.inode === inode) await this.#discard(this.#pathOf(name));
     }
   }
 
@@ -180,8 +189,18 @@ export class StoreDirectory {
       await this.#calls.link(temporary, this.#pathOf(name));
       return true;
     } catch (error) {
+      // A file server may have linked it, lost its answer, and met its own link when it was asked again.
+      if (await this.#hasTwoNames(temporary)) return true;
       if (errnoOf(error) === "EEXIST") return false;
       throw linkFailure(error, what);
+    }
+  }
+
+  async #hasTwoNames(path: string): Promise<boolean> {
+    try {
+      return (await this.#calls.lstat(path)).links > 1;
+    } catch {
+      return false;
     }
   }
 

@@ -15,6 +15,12 @@ export interface ValueForm {
   /** Also: `encoded` may get its name now. @throws KesError */
   confirmCreate(encoded: Buffer): Promise<void>;
 
+  /**
+   * `stored` has its name now: the file's bytes for `value` if they must be others by what the directory says since.
+   * @throws KesError
+   */
+  encodeAnew(name: string, value: Uint8Array, stored: Buffer): Promise<Buffer | undefined>;
+
   /** Also: a value may be deleted now. @throws KesError */
   confirmDelete(): Promise<void>;
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -129,6 +130,92 @@ test("a create that was sealed as the wrapping key changed does not get its name
   await store.create("key", Buffer.from(valueOf("key")), soon());
   await using onlyNew = await openStore(path, { keys: [b] });
   await assertHolds(onlyNew, ["key"]);
+});
+
+test("a create that gets its name too late for a rewrap to see is sealed anew", async (t) => {
+  const path = await temporaryDirectory(t);
+  await initStore(path, { keys: [a] });
+  const [converted, linked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const lateLink: typeof nodeFsCalls.link = async (from, to) => {
+    const rewrapping = rewrapStore(path, [b, a], { ...fast, calls: { ...nodeFsCalls, unlink } });
+    await converted.promise;
+    await nodeFsCalls.link(from, to);
+    linked.resolve();
+    await rewrapping;
+  };
+  // What is left is looked at after the last name was converted.
+  const unlink: typeof nodeFsCalls.unlink = async (leftover) => {
+    converted.resolve();
+    await linked.promise;
+    await nodeFsCalls.unlink(leftover);
+  };
+  await using store = await openStore(path, { keys: [a, b], calls: { ...nodeFsCalls, link: lateLink } });
+  await store.create("key", Buffer.from(valueOf("key")), soon());
+  assert.equal(sealedHeader(await readFile(join(path, "key")))?.keyId, b.id);
+  await using onlyNew = await openStore(path, { keys: [b] });
+  await assertHolds(onlyNew, ["key"]);
+});
+
+test("a create that a rewrap overtakes fails whole and can be tried again", async (t) => {
+  const path = await temporaryDirectory(t);
+  await initStore(path, { keys: [a] });
+  let rewrap: (() => Promise<unknown>) | undefined = () => rewrapStore(path, [b, a], fast);
+  const lateLink: typeof nodeFsCalls.link = async (from, to) => {
+    const once = rewrap;
+    rewrap = undefined;
+    await once?.();
+    await nodeFsCalls.link(from, to);
+  };
+  await using store = await openStore(path, { keys: [a, b], calls: { ...nodeFsCalls, link: lateLink } });
+  await rejectsWith(store.create("key", Buffer.from("x"), soon()), "StoreFailed");
+  await store.create("key", Buffer.from(valueOf("key")), soon());
+  await using onlyNew = await openStore(path, { keys: [b] });
+  await assertHolds(onlyNew, ["key"]);
+});
+
+test("a create that gets its name while others are converted is converted too", async (t) => {
+  const path = await temporaryDirectory(t);
+  const names = await plainDirectory(path, 3);
+  await encryptStore(path, [a], fast);
+  await using old = await openStore(path, { keys: [a] });
+  await old.create("late", Buffer.from(valueOf("late")), soon());
+  const [late, aside] = [join(path, "late"), join(path, ".aside")];
+  renameSync(late, aside);
+  const onProgress = (done: number) => void (done === 3 && renameSync(aside, late));
+  const report = await rewrapStore(path, [b, a], { ...fast, onProgress });
+  assert.deepEqual(report, { total: 4, converted: 4, kept: 0 });
+  await using onlyNew = await openStore(path, { keys: [b] });
+  await assertHolds(onlyNew, [...names, "late"]);
+});
+
+test("a server that takes the store into use leaves a marker alone that a rewrap has written meanwhile", async (t) => {
+  const path = await temporaryDirectory(t);
+  await initStore(path, { keys: [a] });
+  let change: (() => Promise<unknown>) | undefined;
+  const open: typeof nodeFsCalls.open = async (file, mode) => {
+    const once = mode === "create" ? change : undefined;
+    if (once !== undefined) change = undefined;
+    await once?.();
+    return nodeFsCalls.open(file, mode);
+  };
+  await using store = await openStore(path, { keys: [b, a], calls: { ...nodeFsCalls, open } });
+  change = () => rewrapStore(path, [b, a], fast);
+  await store.adopt?.(soon());
+  await using onlyNew = await openStore(path, { keys: [b] });
+  assert.deepEqual(await onlyNew.list("", soon()), []);
+});
+
+test("what a create that died left behind is no plain copy of a key in an encrypted store", async (t) => {
+  const path = await temporaryDirectory(t);
+  await plainDirectory(path, 2);
+  await link(join(path, "key-0"), join(path, ".kes-tmp-dead"));
+  await encryptStore(path, [a], fast);
+  assert.deepEqual((await readdir(path)).toSorted(), [marker, "key-0", "key-1"]);
+  await link(join(path, "key-0"), join(path, ".kes-tmp-alive"));
+  await encryptStore(path, [a], fast);
+  assert.deepEqual((await readdir(path)).toSorted(), [marker, ".kes-tmp-alive", "key-0", "key-1"]);
+  await rewrapStore(path, [b, a], fast);
+  assert.deepEqual((await readdir(path)).toSorted(), [marker, "key-0", "key-1"]);
 });
 
 test("a value that changes while it is converted stops the conversion and is kept", async (t) => {

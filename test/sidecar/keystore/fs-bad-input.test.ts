@@ -4,7 +4,9 @@ import { link, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { storeDefaults } from "../../../sidecar/config/plain-sections.ts";
 import { KesError } from "../../../sidecar/errors.ts";
+import { KeyService } from "../../../sidecar/keys/key-service.ts";
 import { nodeFsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import type { FsCalls, FsFile, OpenMode } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import { initStore } from "../../../sidecar/keystore/fs/init-store.ts";
@@ -78,12 +80,43 @@ for (const [name, calls, code, text] of createFailures) {
   });
 }
 
-test("a create whose directory cannot be synced throws and leaves the whole value", async (t) => {
+test("a create whose directory cannot be synced throws, and its whole value is read only once a sync works", async (t) => {
   const path = await temporaryDirectory(t);
   await initStore(path, { keys: [] });
-  await using store = await openStore(path, { calls: failing({ sync: "EIO" }, "directory") });
+  let isBroken = true;
+  const broken = failing({ sync: "EIO" }, "directory");
+  const open: FsCalls["open"] = (file, mode) => (isBroken ? broken : nodeFsCalls).open(file, mode);
+  await using store = await openStore(path, { calls: { ...nodeFsCalls, open } });
   await rejectsWith(store.create("key", Buffer.from("whole"), soon()), "StoreUnreachable");
-  assert.equal(await readFile(join(path, "key"), "utf8"), "whole");
+  await rejectsWith(store.get("key", soon()), "StoreUnreachable");
+  isBroken = false;
+  assert.equal((await store.get("key", soon())).toString(), "whole");
+  await store.delete("key", soon());
+  assert.deepEqual(await readdir(path), [".kes-plain-store"]);
+});
+
+test("a create is answered by a key service only once its directory was synced", async (t) => {
+  const path = await temporaryDirectory(t);
+  await initStore(path, { keys: [] });
+  const store = await openStore(path, { calls: failing({ open: "EMFILE" }, "directory") });
+  const cache = { any: 60_000, unused: 60_000, offline: 0 };
+  await using keys = new KeyService({ store, cache, policy: storeDefaults });
+  await rejectsWith(keys.create("key", { createdBy: "me" }, soon()), "StoreFailed");
+});
+
+async function linkWithoutAnswer(from: string, to: string): Promise<void> {
+  await nodeFsCalls.link(from, to);
+  throw posix("EEXIST");
+}
+
+test("a link whose answer was lost counts, one that another made does not", async (t) => {
+  const path = await temporaryDirectory(t);
+  await using store = await openStore(path, { init: true, calls: { ...nodeFsCalls, link: linkWithoutAnswer } });
+  await store.create("key", Buffer.from("ours"), soon());
+  assert.equal((await store.get("key", soon())).toString(), "ours");
+  await using other = await openStore(path);
+  await rejectsWith(other.create("key", Buffer.from("theirs"), soon()), "KeyExists");
+  assert.deepEqual((await readdir(path)).toSorted(), [".kes-plain-store", "key"]);
 });
 
 test("a temporary file that cannot be removed fails no create and shows nowhere", async (t) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
 
 import { KesError } from "../../../sidecar/errors.ts";
 import { initStore } from "../../../sidecar/keystore/fs/init-store.ts";
@@ -204,6 +205,20 @@ test("old leftovers of killed servers are swept, another server's create is left
   await using later = await openStore(path, { now: () => Date.now() + 3_600_000 });
   assert.deepEqual((await readdir(path)).toSorted(), [".hidden", "key"]);
   assert.deepEqual(await later.list("", soon()), ["key"]);
+});
+
+test("leftovers that were too young when the store was opened go when they are old", async (t) => {
+  const path = await temporaryDirectory(t);
+  await writeFile(join(path, "key"), "x");
+  await writeFile(join(path, ".kes-tmp-young"), "a key");
+  let passed = 0;
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await using store = await openStore(path, { now: () => Date.now() + passed });
+  assert.deepEqual((await readdir(path)).toSorted(), [".kes-tmp-young", "key"]);
+  passed = 302_000;
+  t.mock.timers.tick(passed);
+  while ((await readdir(path)).length > 1) await immediate();
+  assert.deepEqual(await store.list("", soon()), ["key"]);
 });
 
 test("a directory that cannot be tidied up is still read", async (t) => {
