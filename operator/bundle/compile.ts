@@ -68,7 +68,7 @@ export function compileBundle(input: BundleInput): Compilation {
   return {
     bundle,
     encoded: encodeBundle(bundle),
-    ...judgeAll({ bundle, selected, petitions, admin, assignment }),
+    ...judgeAll({ server, bundle, selected, petitions, admin, assignment }),
     keys: verdicts,
     admin: { identity: admin.identity, problem: admin.problem },
     conflicts: new Set(assignment.losses.map(({ claim }) => claim.hash)).size,
@@ -99,6 +99,7 @@ function soundRules(selected: ReadonlyMap<string, SelectedPolicy>): ReadonlyMap<
 }
 
 interface Findings {
+  readonly server: KesServer;
   readonly bundle: Bundle;
   readonly selected: ReadonlyMap<string, SelectedPolicy>;
   readonly petitions: readonly Petition[];
@@ -106,13 +107,8 @@ interface Findings {
   readonly assignment: Assignment;
 }
 
-function judgeAll({
-  bundle,
-  selected,
-  petitions,
-  admin,
-  assignment,
-}: Findings): Pick<Verdicts, "policies" | "identities"> {
+function judgeAll(findings: Findings): Pick<Verdicts, "policies" | "identities"> {
+  const { bundle, selected, petitions, admin, assignment } = findings;
   const losses = Map.groupBy(assignment.losses, ({ claim }) => claim.by);
   const holders = Map.groupBy(bundle.identities.values(), (policy) => policy);
   const policies = [...selected].map(([name, { object, rules, accepted, notes }]): [string, PolicyVerdict] => {
@@ -121,18 +117,33 @@ function judgeAll({
     const identities = holders.get(name)?.length ?? 0;
     return [name, { generation, accepted, isInForce: rules !== undefined, conflicted, identities, notes }];
   });
-  const identities = petitions.map(({ identity, hashes, ...petition }): [string, IdentityVerdict] => {
+  const identities = petitions.map((petition): [string, IdentityVerdict] => {
+    const { identity } = petition;
     const { namespace, name, generation = 0 } = identity.metadata;
     const conflicted = conflictOf(losses.get(identity.metadata) ?? []);
-    const held = hashes.flatMap(({ hash }) => {
-      const policy = bundle.identities.get(hash);
-      return policy === undefined ? [] : [[hash, policy] as const];
-    });
     const accepted = identity === admin.object && admin.problem === undefined ? asAdmin : petition.accepted;
-    const isAdmin = bundle.admin !== "" && hashes.some(({ hash }) => hash === bundle.admin);
-    return [`${namespace}/${name}`, { generation, accepted, conflicted, policies: new Map(held), isAdmin }];
+    return [`${namespace}/${name}`, { generation, accepted, conflicted, ...rightsOf(petition, findings) }];
   });
   return { policies: new Map(policies), identities: new Map(identities) };
+}
+
+/**
+ * What the hashes of an identity may do, as far as it is its business: a hash is public, and who writes it down in another
+ * namespace must not learn by that whose it is. Whose key was seen being made could ask the server itself.
+ */
+function rightsOf(
+  { identity, hashes, claims }: Petition,
+  { bundle, server }: Findings,
+): Pick<IdentityVerdict, "policies" | "isAdmin"> {
+  const isHome = identity.metadata.namespace === server.metadata.namespace;
+  const policies = hashes.flatMap(({ hash, isIssued }) => {
+    const policy = bundle.identities.get(hash);
+    if (policy === undefined) return [];
+    const isOwn = isHome || isIssued || claims.some((claim) => claim.hash === hash && claim.policy === policy);
+    return isOwn ? [[hash, policy] as const] : [];
+  });
+  const isAdmin = isHome && bundle.admin !== "" && hashes.some(({ hash }) => hash === bundle.admin);
+  return { policies: new Map(policies), isAdmin };
 }
 
 function soonest(identities: readonly KesIdentity[], now: number): number | undefined {

@@ -30,9 +30,12 @@ export interface IdentityVerdict {
   readonly accepted: Judgement;
   /** True: a hash of this identity is somebody else's by a claim that goes first. */
   readonly conflicted: Judgement;
-  /** By hash of this identity: the policy that it holds in the bundle, whoever assigned it. Hashes without one are left out. */
+  /**
+   * By hash of this identity: the policy that it holds in the bundle, whoever assigned it. Hashes without one are left out,
+   * and in another namespace than the server's those that it only asserts and does not have by a claim of its own.
+   */
   readonly policies: ReadonlyMap<string, string>;
-  /** Whether one of its hashes is the server's admin. */
+  /** Whether one of its hashes is the server's admin. Never told in another namespace. */
   readonly isAdmin: boolean;
 }
 

@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const visits = ["test/operator/kes-server/visit.test.ts"];
 const propagation = ["test/operator/kes-server/propagation.test.ts"];
 const parts = ["test/operator/kes-server/server-parts.test.ts"];
+const children = ["test/operator/kes-server/children.test.ts"];
 const firstBundle = ["test/operator/kes-server/first-bundle.test.ts"];
 const folder = "operator/controllers/kes-server";
 
@@ -60,9 +61,23 @@ export const operatorServer: readonly Mutant[] = [
   {
     name: "the children are brought before the policies are out",
     file: `${folder}/reconcile.ts`,
-    find: "      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });\n      await this.#children.bring(server, plan, signal);",
+    find: "      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { policies, decision, signal });\n      await this.#children.bring(server, isInvalid ? policies : planServer(observed), signal);",
     replace:
-      "      await this.#children.bring(server, { ...plan, objects: plan.objects.toReversed() }, signal);\n      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });\n",
+      "      const plan = planServer(observed);\n      await this.#children.bring(server, { ...plan, objects: plan.objects.toReversed() }, signal);\n      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { policies, decision, signal });\n",
+    tests: visits,
+  },
+  {
+    name: "a spec that makes no sense keeps revocations back",
+    file: `${folder}/reconcile.ts`,
+    find: "if (isInvalid && !hasPolicies(server, memory)) return seen;",
+    replace: "if (isInvalid) return seen;",
+    tests: visits,
+  },
+  {
+    name: "a bundle that was not written counts as being out",
+    file: `${folder}/publish-bundle.ts`,
+    find: "outgoing === undefined || outgoing.encoded.revision === published?.revision;",
+    replace: "outgoing === undefined || decision.kind !== undefined;",
     tests: visits,
   },
   {
@@ -71,6 +86,34 @@ export const operatorServer: readonly Mutant[] = [
     find: "if (live === undefined || !isOwnedBy(live, server)) continue;",
     replace: "if (live === undefined) continue;",
     tests: visits,
+  },
+  {
+    name: "what no cache has shown is taken to be free",
+    file: `${folder}/children.ts`,
+    find: "return { ...object, metadata: { ...object.metadata, ...expected } };",
+    replace: "return object;",
+    tests: children,
+  },
+  {
+    name: "an apply that has met somebody's object is forced",
+    file: `${folder}/children.ts`,
+    find: "if (found !== undefined) requireOwn(found, object);",
+    replace: "",
+    tests: children,
+  },
+  {
+    name: "any object without an owner is a child",
+    file: `${folder}/own-child.ts`,
+    find: "marks.every((mark) => live.metadata.labels?.[mark] === intent.metadata.labels?.[mark])",
+    replace: "marks.length > 0",
+    tests: children,
+  },
+  {
+    name: "a pod may answer without end",
+    file: `${folder}/fetch-sync-state.ts`,
+    find: "bodyOf(response, maxAnswer)",
+    replace: "bodyOf(response)",
+    tests: propagation,
   },
   {
     name: "drift of a child is not noticed",

@@ -145,6 +145,13 @@ export const operator: readonly Mutant[] = [
     tests: [compile],
   },
   {
+    name: "strangers learn by a hash whose it is",
+    file: "operator/bundle/compile.ts",
+    find: "isHome || isIssued || claims.some(",
+    replace: "isHome || !isIssued || claims.some(",
+    tests: [compile],
+  },
+  {
     name: "a neighbour's conflict is told to strangers",
     file: "operator/bundle/conflict.ts",
     find: "namespace === winner.by.namespace ?",

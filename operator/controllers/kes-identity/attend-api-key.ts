@@ -9,7 +9,7 @@ import { secretName } from "./objects/names.ts";
 import { isChildOf } from "./objects/owned.ts";
 import { secrets } from "./objects/secret.ts";
 import type { Secret } from "./objects/secret.ts";
-import { asError, beside } from "./visit.ts";
+import { asError, beside, takenInterval } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
 
 /** Milliseconds after which the Secret is looked at again: nobody tells when it is deleted. */
@@ -29,7 +29,7 @@ export async function attendApiKey(visit: Visit, wanted: IdentityApiKey, stagedK
     const newKey = (): string => encodeApiKey(deps.newSeed());
     const { write, next } = decideApiKey(wanted, { secret, isOurs, stagedSince, now }, newKey);
     if (write === undefined || visit.isPaused) {
-      return { found: findApiKey(name, { secret, isOurs }), next: next ?? now + interval };
+      return { found: findApiKey(name, { secret, isOurs }), next: next ?? now + (isOurs ? interval : takenInterval) };
     }
     const intent = apiKeySecret(identity, write);
     const stored = await deps.api.apply<Secret>(secrets, intent, { signal, fieldManager: fieldManagers.objects });

@@ -23,11 +23,8 @@ import { decideRenewal } from "./renewal.ts";
 import type { RenewalDecision } from "./renewal.ts";
 import { noRequests, seeRequests } from "./requests.ts";
 import type { Requests, RequestsSeen } from "./requests.ts";
-import { asError, beside } from "./visit.ts";
+import { asError, beside, takenInterval } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
-
-/** Milliseconds until a name that is taken is tried again: often it is a former child, about to be removed. */
-const takenInterval = 5_000;
 
 export async function attendCertificate(visit: Visit, wanted: IdentityCertificate, all: Requests): Promise<Attended> {
   const { identity, now } = visit;

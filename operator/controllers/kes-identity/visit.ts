@@ -25,6 +25,9 @@ export interface Attended {
   readonly failure?: Error | undefined;
 }
 
+/** Milliseconds until a name that is taken is tried again: often it is a former child, about to be removed. */
+export const takenInterval = 5_000;
+
 /** What was caught, to be thrown later. */
 export function asError(caught: unknown): Error {
   return caught instanceof Error ? caught : new Error(String(caught));

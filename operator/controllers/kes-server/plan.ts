@@ -40,11 +40,19 @@ export interface UnwantedObject {
   readonly ref: ObjectRef;
 }
 
+/** The policies alone: they need nothing of the spec that can be wrong. */
+export function planBundle(observed: Observed): Plan {
+  const { bundle } = observed;
+  const object = bundle && bundleConfigMap(observed, bundle);
+  const bundleTooLarge = bundle !== undefined && object === undefined;
+  return { objects: object === undefined ? [] : [object], unwanted: [], bundleTooLarge };
+}
+
 export function planServer(observed: Observed): Plan {
-  const { bundle, caPem } = observed;
-  const bundleObject = bundle && bundleConfigMap(observed, bundle);
+  const { caPem } = observed;
+  const { objects: policies, bundleTooLarge } = planBundle(observed);
   const objects = [
-    ...(bundleObject === undefined ? [] : [bundleObject]),
+    ...policies,
     ...access(observed),
     ...storage(observed),
     ...certificates(observed),
@@ -52,7 +60,6 @@ export function planServer(observed: Observed): Plan {
     configMap(observed),
     ...(observed.server.spec.mode === "Sidecar" ? [sidecarSnippet(observed)] : service(observed)),
   ];
-  const bundleTooLarge = bundle !== undefined && bundleObject === undefined;
   return { objects, unwanted: unwantedBeside(objects, observed), bundleTooLarge };
 }
 

@@ -36,6 +36,25 @@ export function outgoingOf(decision: Decision, compilation: Compilation): Outgoi
   return decision.kind === "hold" ? decision.meanwhile : compilation;
 }
 
+/** Why a bundle that is to go out was not written. */
+export type Obstacle = keyof typeof obstacles;
+
+/**
+ * What is not out after it was decided and tried, and why; undefined: everything is. @param obstacle of what was to go out,
+ * if it did not
+ */
+export function heldBack(
+  decision: Decision,
+  compilation: Compilation,
+  { published }: ServerMemory,
+  obstacle: Obstacle,
+): Hold | undefined {
+  const outgoing = outgoingOf(decision, compilation);
+  const isOut = outgoing === undefined || outgoing.encoded.revision === published?.revision;
+  if (!isOut) return { kind: "hold", judgement: obstacles[obstacle] };
+  return decision.kind === "hold" ? decision : undefined;
+}
+
 /** @param now milliseconds since 1970 */
 export function decide(server: KesServer, compilation: Compilation, memory: ServerMemory, now: number): Decision {
   const { encoded } = compilation;
@@ -107,3 +126,23 @@ const tooLarge: Judgement = {
   message:
     "the policies and identities do not fit into one ConfigMap (900 KiB packed); the former ones stay in force: distribute the identities over several KesServers",
 };
+
+// What the API server said stays with the KesServer: this is told in other namespaces too.
+const obstacles = {
+  Paused: {
+    status: "False",
+    reason: "Paused",
+    message: "the KesServer is paused: what was in force stays so until its annotation kes-operator.io/paused is gone",
+  },
+  NotPublished: {
+    status: "False",
+    reason: "NotPublished",
+    message: "the KesServer has no policies before its spec is corrected: its condition Accepted says what is wrong",
+  },
+  ApplyFailed: {
+    status: "False",
+    reason: "ApplyFailed",
+    message:
+      "the policies of the KesServer could not be written, and what was in force stays so: its condition Accepted says why; it is tried again",
+  },
+} as const satisfies Readonly<Record<string, Judgement>>;

@@ -25,13 +25,13 @@ import { certificates, configMaps, serviceMonitors } from "./objects/child-kinds
 import type { Observed } from "./objects/observed.ts";
 import { endpointOf, endpointsOf } from "./objects/endpoint.ts";
 import { missingReferences, observeCa, observeCertificate, observeWorkload, refIn, workloadOf } from "./observe.ts";
-import { planServer } from "./plan.ts";
+import { planBundle, planServer } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { podsOf, targetsOf } from "./pod-view.ts";
 import type { PodReports } from "./pod-reports.ts";
 import { publicationOf, reportOf } from "./server-report.ts";
-import { bundleIn, decide, outgoingOf } from "./publish-bundle.ts";
-import type { Decision, Outgoing } from "./publish-bundle.ts";
+import { bundleIn, decide, heldBack, outgoingOf } from "./publish-bundle.ts";
+import type { Decision, Obstacle, Outgoing } from "./publish-bundle.ts";
 import { statusOf, storeWasUsed } from "./server-status.ts";
 import { tellOnce, tellReady, tellRepair } from "./telling.ts";
 import type { ServerView } from "./view.ts";
@@ -89,7 +89,7 @@ export class ServerReconciler {
       ? await this.#see(server, memory, compilation, signal)
       : await this.#act(server, memory, compilation, { decision, signal });
     await this.#askPods(key, server, memory);
-    const view = this.#viewOf(server, memory, compilation, { decision, seen });
+    const view = this.#viewOf(server, memory, compilation, { decision, seen, isPaused });
     this.#deps.board.publish(key, reportOf(view, memory, compilation));
     const status = statusOf(view);
     const written = await this.#writer.write(server, status, signal);
@@ -147,12 +147,14 @@ export class ServerReconciler {
     const { signal, decision } = how;
     const seen = await this.#see(server, memory, compilation, signal);
     for (const warning of seen.warnings) tellOnce(this.#deps, server, memory, warning);
-    if (seen.accepted.reason === "InvalidSpec") return seen;
+    const isInvalid = seen.accepted.reason === "InvalidSpec";
+    if (isInvalid && !hasPolicies(server, memory)) return seen;
     try {
       const outgoing = outgoingOf(decision, compilation);
-      const plan = planServer({ ...seen.observed, bundle: outgoing?.encoded });
-      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { plan, decision, signal });
-      await this.#children.bring(server, plan, signal);
+      const observed = { ...seen.observed, bundle: outgoing?.encoded };
+      const policies = planBundle(observed);
+      if (outgoing !== undefined) await this.#publish(server, memory, outgoing, { policies, decision, signal });
+      await this.#children.bring(server, isInvalid ? policies : planServer(observed), signal);
       return seen;
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
@@ -160,15 +162,12 @@ export class ServerReconciler {
     }
   }
 
-  /** The policies go out before anything else is written: a revocation must not wait for a Deployment. */
+  /** The policies go out before anything else: a revocation must not wait for a Deployment, nor for a correction of it. */
   async #publish(server: KesServer, memory: ServerMemory, outgoing: Outgoing, how: Publishing): Promise<void> {
-    const { plan, decision, signal } = how;
+    const { policies, decision, signal } = how;
     const { revision } = outgoing.encoded;
     if (memory.published?.revision === revision) return;
-    const name = childNames(server.metadata.name).bundle;
-    const planned = plan.objects.find(({ resource, object }) => {
-      return resource.kind === "ConfigMap" && object.metadata.name === name;
-    });
+    const [planned] = policies.objects;
     if (planned === undefined) return;
     await this.#children.apply(planned, signal);
     memory.publish(outgoing.bundle, revision, this.#deps.now(), decision.kind !== "hold");
@@ -220,12 +219,13 @@ export class ServerReconciler {
     await this.#reports.firstAnswers(key, firstAnswerTime);
   }
 
-  #viewOf(server: KesServer, memory: ServerMemory, compilation: Compilation, { decision, seen }: Happened): ServerView {
+  #viewOf(server: KesServer, memory: ServerMemory, compilation: Compilation, happened: Happened): ServerView {
+    const { decision, seen } = happened;
     const now = this.#deps.now();
     const key = keyOf(refOfObject(server));
     const pods = podsOf(server, this.#deps.pods);
     const reports = this.#reports.of(key);
-    const held = decision.kind === "hold" ? decision : undefined;
+    const held = heldBack(decision, compilation, memory, obstacleOf(happened));
     const publication = publicationOf({ server, memory, reports, held, now });
     const { ready, confirmed } = publication.count;
     if (!memory.propagated && ready > 0 && confirmed === ready && memory.published !== undefined) {
@@ -266,6 +266,7 @@ interface Acting {
 interface Happened {
   readonly decision: Decision;
   readonly seen: Seen;
+  readonly isPaused: boolean;
 }
 
 interface Seen {
@@ -278,7 +279,18 @@ interface Seen {
 }
 
 interface Publishing extends Acting {
-  readonly plan: Plan;
+  readonly policies: Plan;
+}
+
+/** Whether pods may have policies of it, which can then be taken back. */
+function hasPolicies({ status }: KesServer, { published }: ServerMemory): boolean {
+  return published !== undefined || status?.bundle !== undefined;
+}
+
+/** Why nothing was written, if nothing was. */
+function obstacleOf({ seen, isPaused }: Happened): Obstacle {
+  if (isPaused) return "Paused";
+  return seen.failure === undefined ? "NotPublished" : "ApplyFailed";
 }
 
 function labelsOf(namespaces: readonly KubeObject[]): NamespaceLabels {

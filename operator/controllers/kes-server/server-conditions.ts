@@ -59,11 +59,8 @@ function judgeKeystore({ server, reports }: ServerView): Judgement {
 }
 
 function judgePolicies({ publication, server }: ServerView): Judgement {
-  const { held, count, late, revision } = publication;
+  const { held, count, late } = publication;
   if (held !== undefined) return held.judgement;
-  if (revision === undefined) {
-    return { status: "False", reason: "NotPublished", message: "the first policy bundle is not written yet" };
-  }
   const judged = judgePods(count, late);
   if (judged.reason !== "PropagationTimeout") return judged;
   return { ...judged, message: `${judged.message}; spec.propagation.timeout is ${server.spec.propagation.timeout}` };

@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import type { BundleInput, Compilation } from "../../../operator/bundle/compile.ts";
 import { compileBundle } from "../../../operator/bundle/compile.ts";
 import type { IdentityHash, KesIdentity, KesKey, KesPolicy, LabelSelector } from "../../../operator/api/generated.ts";
+import type { IdentityVerdict } from "../../../operator/bundle/verdict.ts";
 import type { ObjectMeta } from "../../../operator/kube/object.ts";
 import { readBundle } from "../../../sidecar/contract/bundle-reader.ts";
 import { aKey, aPolicy, aServer, anIdentity, away, hash, home, minutesAgo, noon } from "./declared.ts";
@@ -235,6 +236,16 @@ describe("every bundle", () => {
   });
 });
 
+function isIssuedTo({ status }: KesIdentity, hash: string): boolean {
+  const isRequested = status?.identities?.some((each) => each.hash === hash && each.revision !== undefined);
+  return isRequested === true || ["Certificate", "APIKey"].includes(status?.source ?? "");
+}
+
+/** Whether its claims are taken. */
+function isHeard({ accepted }: IdentityVerdict): boolean {
+  return accepted.status === "True" || accepted.reason === "PolicyInvalid";
+}
+
 /** The rules of precedence once more, slow and plain. */
 function isEntitled(declared: BundleInput, compilation: Compilation, hash: string, policy: string): boolean {
   const claims = claimsOn(declared, compilation, hash);
@@ -254,10 +265,9 @@ function claimsOn(declared: BundleInput, compilation: Compilation, hash: string)
       rank: `1 ${age(policy.metadata.creationTimestamp)} ${keyOf(policy)}`,
     }));
   const asked = declared.identities.flatMap((identity) => {
-    const { accepted } = compilation.identities.get(keyOf(identity)) ?? {};
+    const verdict = compilation.identities.get(keyOf(identity));
     const policy = identity.spec.policyRef?.name;
-    const isHeard = accepted?.status === "True" || accepted?.reason === "PolicyInvalid";
-    if (!isHeard || policy === undefined) return [];
+    if (verdict === undefined || !isHeard(verdict) || policy === undefined) return [];
     const entries = (identity.status?.identities ?? []).filter((entry) => {
       return entry.hash === hash && (entry.state !== "Retiring" || Date.parse(entry.expiresAt ?? "") > noon);
     });
@@ -297,6 +307,19 @@ describe("nobody", () => {
         const verdict = compilation.identities.get(keyOf(identity));
         if (policy === undefined || verdict === undefined || isOffered(policy, identity, declared)) continue;
         assert.equal(verdict.accepted.status, "False", `${keyOf(policy)} to ${keyOf(identity)}`);
+      }
+    });
+  });
+
+  test("of another namespace is told what a hash may do that it only writes down and has no claim to", () => {
+    holdsFor((declared, compilation) => {
+      for (const identity of declared.identities.filter(({ metadata }) => metadata.namespace !== home)) {
+        const verdict = compilation.identities.get(keyOf(identity));
+        if (verdict === undefined) continue;
+        assert.equal(verdict.isAdmin, false);
+        for (const [hash, policy] of verdict.policies) {
+          assert.ok(isIssuedTo(identity, hash) || (policy === identity.spec.policyRef?.name && isHeard(verdict)));
+        }
       }
     });
   });

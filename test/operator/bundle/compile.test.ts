@@ -166,8 +166,25 @@ describe("an identity", () => {
       [identityOf(unbound, "m").accepted.status, identityOf(unbound, "m").accepted.reason],
       ["True", "NoPolicy"],
     );
-    const bound = compile({ policies: [aPolicy("minio", { identities: [a] })], identities: [anIdentity("m")] });
+    const listing = [aPolicy("minio", { identities: [a] })];
+    const bound = compile({ policies: listing, identities: [anIdentity("m", { source: "certificate" })] });
     assert.deepEqual([...identityOf(bound, "m").policies], [[a, "minio"]]);
+    const neighbour = compile({ policies: listing, identities: [anIdentity("m", { namespace: home })] });
+    assert.deepEqual([...identityOf(neighbour, "m", home).policies], [[a, "minio"]]);
+  });
+
+  test("of another namespace learns nothing of a hash by writing it down", () => {
+    const server = aServer({ admin: { identity: b } });
+    const policies = [aPolicy("secret-project", { identities: [a], allowedNamespaces: { from: "Same" } })];
+    const spy = (name: string, parts: object): KesIdentity => anIdentity(name, { hashes: [a, b], ...parts });
+    const identities = [spy("mute", {}), spy("bold", { policy: "secret-project" }), spy("near", { namespace: home })];
+    const compilation = compile({ server, policies, identities });
+    for (const name of ["mute", "bold"]) {
+      const { policies: known, isAdmin, conflicted } = identityOf(compilation, name);
+      assert.deepEqual([[...known], isAdmin, conflicted.status], [[], false, "False"], name);
+    }
+    const { policies: known, isAdmin } = identityOf(compilation, "near", home);
+    assert.deepEqual([[...known], isAdmin], [[[a, "secret-project"]], true]);
   });
 
   test("without any hash yet asks for nothing and is no error", () => {

@@ -342,6 +342,24 @@ test("a Secret of somebody else is neither read for a key nor written", async ()
   assert.deepEqual(operator.cluster.writes, ["apply kesidentities/status prod/minio"]);
 });
 
+test("a Secret that a former KesIdentity of that name has left is replaced as soon as it is gone", async () => {
+  const operator = atWork({ apiKey: {} });
+  await operator.settle();
+  const old = apiKeyIn(operator);
+  operator.cluster.remove(kesIdentities, at("minio"));
+  operator.cluster.catchUp();
+  await operator.visit();
+  operator.cluster.put(kesIdentities, anIdentity({ apiKey: {} }, { metadata: { ...at("minio"), uid: "another" } }));
+  const { after } = await operator.settle();
+  assert.match(condition(operator, "Issued"), /^False InvalidSpec: spec.apiKey.secretName/);
+  assert.equal(after, 5_000);
+  operator.cluster.remove(secrets, at("minio-kes-api-key"));
+  operator.now += 5_000;
+  assert.equal((await operator.settle()).after, 10 * minute);
+  assert.match(condition(operator, "Issued"), /^True Issued/);
+  assert.notEqual(apiKeyIn(operator), old);
+});
+
 test("no key is in any event, condition or status", async () => {
   const operator = atWork({ apiKey: { rotationID: "1" } });
   await operator.settle();

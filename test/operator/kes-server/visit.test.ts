@@ -308,6 +308,133 @@ async function asked(): Promise<void> {
   await visit();
 }
 
+describe("a spec that makes no sense any more", () => {
+  const senseless = { extraVolumes: [{ name: "kes-tls", emptyDir: {} }] };
+
+  test("keeps no revocation back, and everything else", async () => {
+    cluster.grant(hashOf(1), hashOf(2));
+    await visit();
+    cluster.declare({ ...senseless, networkPolicy: { enabled: true } });
+    cluster.grant(hashOf(1));
+    await visit();
+    cluster.now += 200;
+    cluster.writes.length = 0;
+    await visit();
+    assert.deepEqual(cluster.writes, ["ConfigMap/kes-bundle", "KesServer/kes status"]);
+    assert.deepEqual([...cluster.bundle.identities.keys()], [hashOf(1)]);
+    assert.equal(cluster.says("Accepted"), "False InvalidSpec");
+    const [found] = cluster.board.policy("kes-system", "minio");
+    assert.equal(found?.programmed.reason, "NoReadyReplicas");
+  });
+
+  test("keeps none back in an operator that was restarted, even if the bundle is gone", async () => {
+    cluster.grant(hashOf(1), hashOf(2));
+    await visit();
+    cluster.declare(senseless);
+    cluster.grant(hashOf(1));
+    cluster.kinds.get("ConfigMap")?.remove({ namespace: "kes-system", name: "kes-bundle" }, false);
+    await reconcilerOf(cluster).visit();
+    assert.deepEqual([...cluster.bundle.identities.keys()], [hashOf(1)]);
+  });
+
+  test("lets nobody else change the bundle", async () => {
+    await visit();
+    cluster.declare(senseless);
+    await visit();
+    const configMaps = cluster.kinds.get("ConfigMap");
+    const own: Json = configMaps?.get({ namespace: "kes-system", name: "kes-bundle" });
+    configMaps?.put({ ...own, data: { "bundle.json": "{}" }, metadata: { ...own.metadata, resourceVersion: "x" } });
+    cluster.writes.length = 0;
+    await visit();
+    assert.deepEqual(cluster.writes, ["ConfigMap/kes-bundle"]);
+    assert.equal(cluster.bundle.server, key);
+  });
+
+  test("makes nothing of a server that never made any", async () => {
+    cluster.declare(senseless);
+    cluster.grant(hashOf(1));
+    await visit();
+    assert.deepEqual(cluster.writes, ["KesServer/kes status"]);
+    assert.equal(cluster.says("PoliciesSynced"), "False NotPublished");
+    assert.equal(cluster.board.policy("kes-system", "minio")[0]?.programmed.reason, "NotPublished");
+  });
+});
+
+/** What the board says of a policy: how far the pods have it. */
+function programmed(policy = "minio"): string {
+  const [found] = cluster.board.policy("kes-system", policy);
+  return `${found?.programmed.status} ${found?.programmed.reason}`;
+}
+
+/** One pod is ready and has the bundle that is out. */
+async function havingConfirmed(): Promise<void> {
+  await visit();
+  pod("p1", "10.0.0.1", true);
+  cluster.syncz.set("http://10.0.0.1:8081/syncz", state(cluster.status.bundle?.revision ?? "", good));
+  await visit();
+  await asked();
+  assert.equal(programmed(), "True AllReplicasInSync");
+}
+
+describe("what was not written", () => {
+  const paused = { annotations: { "kes-operator.io/paused": "true" } };
+  const obstacles = {
+    Paused: { raise: () => cluster.declare({}, paused), lower: () => cluster.declare() },
+    ApplyFailed: {
+      raise: () => void cluster.refusals.set("ConfigMap", new Error("exceeded quota: keys-of-the-bank")),
+      lower: () => cluster.refusals.clear(),
+    },
+  };
+  for (const [reason, { raise, lower }] of Object.entries(obstacles)) {
+    test(`is confirmed by no pod, then or later: ${reason}`, async () => {
+      cluster.grant(hashOf(1), hashOf(2));
+      await havingConfirmed();
+      raise();
+      cluster.grant(hashOf(1));
+      await visit();
+      cluster.now += 200;
+      await visit().catch(() => undefined);
+      assert.equal(cluster.bundle.identities.size, 2);
+      assert.equal(programmed(), `False ${reason}`);
+      const { message } = cluster.board.policy("kes-system", "minio")[0]?.programmed ?? assert.fail();
+      assert.doesNotMatch(message, /bank/);
+      lower();
+      await visit();
+      assert.equal(cluster.bundle.identities.size, 1);
+      assert.equal(programmed(), "False Propagating");
+      assert.equal(cluster.says("PoliciesSynced"), "False Propagating");
+    });
+  }
+
+  test("is said to be so of what is new alone", async () => {
+    cluster.grant(hashOf(1));
+    await havingConfirmed();
+    cluster.refusals.set("ConfigMap", new Error("exceeded quota"));
+    declarePolicy("other");
+    await assert.rejects(visit(), /quota/);
+    assert.deepEqual([programmed(), programmed("other")], ["True AllReplicasInSync", "False ApplyFailed"]);
+    assert.equal(cluster.says("PoliciesSynced"), "False ApplyFailed");
+  });
+
+  test("is confirmed by no pod while the brake holds something else", async () => {
+    cluster.grant(...Array.from({ length: 30 }, (_, at) => hashOf(at + 1)));
+    await havingConfirmed();
+    cluster.declare({}, paused);
+    cluster.grant(hashOf(1));
+    declarePolicy("other");
+    await visit();
+    cluster.now += 200;
+    await visit();
+    assert.deepEqual([programmed(), programmed("other")], ["False Paused", "False Paused"]);
+  });
+});
+
+function declarePolicy(name: string): void {
+  const spec = { allow: ["/v1/status"], deny: [], identities: [], allowedNamespaces: { from: "Same" as const } };
+  const metadata = { name, namespace: "kes-system", generation: 1, resourceVersion: name };
+  cluster.policies.put({ apiVersion: "kes-operator.io/v1alpha1", kind: "KesPolicy", metadata, spec });
+}
+
 describe("pods", () => {
   test("that have the policies make them programmed; a store that some cannot reach is said with what they say", async () => {
     cluster.grant(hashOf(1));
