@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { day, issueCertificate } from "../certificate.ts";
 import { defaultAddress, parseAddress } from "../config/address.ts";
 import { devConfig } from "../config/dev-config.ts";
+import { given } from "../config/draft.ts";
 import { encodeApiKey, identityOfSeed } from "../contract/identity.ts";
 import { KesError } from "../errors.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -11,7 +12,8 @@ import type { Setup } from "./server-setup.ts";
 
 const validDays = 90;
 
-export async function devSetup({ addr }: ServerOptions): Promise<Setup> {
+export async function devSetup(options: ServerOptions): Promise<Setup> {
+  const { addr } = options;
   const address = addr === undefined ? defaultAddress : parseAddress(addr, defaultAddress.port);
   if (address === undefined) {
     throw new KesError("AddressInvalid", `--addr: found "${addr ?? ""}", expected IP:PORT, :PORT or an IP address`);
@@ -37,12 +39,19 @@ export async function devSetup({ addr }: ServerOptions): Promise<Setup> {
       pool: [],
       files: [],
     },
-    notes: ["development mode: keys are in memory and gone when the server stops"],
+    notes: ["development mode: keys are in memory and gone when the server stops", ...needlessFlags(options)],
     files: [],
     digest: "",
     isLarge: false,
     apiKey: encodeApiKey(seed),
   };
+}
+
+/** What development mode decides by itself. The original accepts such flags there, so they are no mistakes. */
+function needlessFlags({ key, cert, root, auth, mtlsAuth }: ServerOptions): readonly string[] {
+  const flags = { "--key": key, "--cert": cert, "--root": root, "--auth": auth, "--mtls-auth": mtlsAuth };
+  const set = Object.entries(flags).filter(([, value]) => given(value) !== undefined);
+  return set.map(([name]) => `'${name}' flag has no effect in development mode`);
 }
 
 function localAddresses(): string[] {

@@ -16,7 +16,7 @@ import { initStore } from "../keystore/fs/init-store.ts";
 import { formatWrappingKey, generateWrappingKey, parseWrappingKey } from "../keystore/fs/wrapping-key.ts";
 import { systemText } from "./connect.ts";
 import { homeConfig } from "./home-config.ts";
-import { writeNewFile } from "./new-file.ts";
+import { writeNewFiles } from "./new-file.ts";
 
 export interface Home {
   readonly directory: string;
@@ -100,7 +100,7 @@ async function readOrMake(
   const path = join(directory, name);
   if (await exists(path)) return readFile(path, "utf8");
   const text = await content();
-  await writeNewFile({ cwd: directory, path, mode, force: false, what: name }, text);
+  await writeNewFiles([{ cwd: directory, path, mode, force: false, what: name, content: text }]);
   created.push(name);
   return text;
 }

@@ -2,6 +2,7 @@
 // (reference 7.3, 7.4).
 import { createPrivateKey, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { issueCertificate, privateKeyOfSeed, type IssuedCertificate, type KeyUse } from "../certificate.ts";
 import { parseDuration } from "../contract/duration.ts";
@@ -9,7 +10,7 @@ import { encodeApiKey, identityOfSeed } from "../contract/identity.ts";
 import { KesError } from "../errors.ts";
 import { defineCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { writeNewFile } from "./new-file.ts";
+import { writeNewFiles } from "./new-file.ts";
 import { readPassword } from "./password.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -107,8 +108,13 @@ async function writeFiles(
 ): Promise<void> {
   const { key = "", cert = "", force = false } = options;
   const { cwd } = environment;
-  await writeNewFile({ cwd, path: key, mode: 0o600, force, what: "private key" }, certificate.keyPem);
-  await writeNewFile({ cwd, path: cert, mode: certificateMode, force, what: "certificate" }, certificate.certPem);
+  const isOne = resolve(cwd, key) === resolve(cwd, cert);
+  if (isOne) throw new KesError("UsageInvalid", "--key and --cert name the same file");
+  const { keyPem, certPem } = certificate;
+  await writeNewFiles([
+    { cwd, path: key, mode: 0o600, force, what: "private key", content: keyPem },
+    { cwd, path: cert, mode: certificateMode, force, what: "certificate", content: certPem },
+  ]);
 }
 
 async function encrypted(keyPem: string, environment: Environment): Promise<string> {

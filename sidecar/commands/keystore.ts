@@ -2,9 +2,16 @@
 // while servers run on it (decisions K3). Stopped at any moment, they go on when they are run again.
 import type { Command } from "commander";
 import type { FsKeystoreConfig } from "../contract/config.ts";
-import { KesError } from "../errors.ts";
-import { encryptStore, rewrapStore, type ConvertOptions, type ConvertReport } from "../keystore/fs/convert.ts";
+import { isKesError, KesError } from "../errors.ts";
+import {
+  encryptStore,
+  isPlainStore,
+  rewrapStore,
+  type ConvertOptions,
+  type ConvertReport,
+} from "../keystore/fs/convert.ts";
 import { loadWrappingKeys } from "../keystore/fs/load-wrapping-keys.ts";
+import { wrappingKeyRecipe } from "../keystore/fs/wrapping-key.ts";
 import type { WrappingKey } from "../keystore/fs/wrapping-key.ts";
 import { CommandExit, defineCommand, usageError } from "./command.ts";
 import { readConfig } from "./config-file.ts";
@@ -38,9 +45,7 @@ function define(name: string, summary: string, convert: Convert, environment: En
     if (options.config === undefined) throw usageError(command, "no configuration is given: set '--config FILE'");
     const { keystore } = await readConfig(options.config, environment);
     const store = encryptedStore(keystore, options.config);
-    const keys = await loadWrappingKeys(store.encryption, (message) => {
-      environment.stderr.write(`Warning: ${message}\n`);
-    });
+    const keys = await loadKeys(store, convert, environment);
     try {
       await run(convert, { path: store.path, keys }, options, environment);
     } finally {
@@ -49,12 +54,28 @@ function define(name: string, summary: string, convert: Convert, environment: En
   });
 }
 
+async function loadKeys(store: FsKeystoreConfig, convert: Convert, environment: Environment): Promise<WrappingKey[]> {
+  try {
+    return await loadWrappingKeys(store.encryption, (message) => {
+      environment.stderr.write(`Warning: ${message}\n`);
+    });
+  } catch (error) {
+    if (!isKesError(error, "FileUnreadable") || error.details["errno"] !== "ENOENT" || convert !== encryptStore)
+      throw error;
+    if (!(await isPlainStore(store.path))) throw error;
+    const file = String(error.details["file"]);
+    const remedy = `nothing in ${store.path} is sealed yet, so make it: ${wrappingKeyRecipe(file)} and keep a copy elsewhere`;
+    throw new KesError("FileUnreadable", `the wrapping key file ${file} does not exist; ${remedy}`, { cause: error });
+  }
+}
+
 function encryptedStore(keystore: { readonly type: string } | FsKeystoreConfig, file: string): FsKeystoreConfig {
   if (!("encryption" in keystore)) {
     throw new KesError("NotSupported", `${file}: keystore.${keystore.type} is no directory: nothing to encrypt`);
   }
   if (keystore.encryption.length > 0) return keystore;
-  const sentence = `${file} names no wrapping key: add keystore.fs.encryption.keys, 'kes init' shows how`;
+  const make = `make one with ${wrappingKeyRecipe("wrapping.key")}`;
+  const sentence = `${file} names no wrapping key: ${make} and set keystore.fs.encryption.keys to [{ file: /path/to/wrapping.key }]`;
   throw new KesError("StoreNotEncrypted", sentence);
 }
 

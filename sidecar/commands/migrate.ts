@@ -2,7 +2,8 @@
 // copied as they are. Every written value is read back and compared. A key that is already there with the same value
 // counts as done, so a run that was stopped is continued by running it again.
 import type { Command } from "commander";
-import { KesError } from "../errors.ts";
+import { compileGoGlob } from "../contract/go-glob.ts";
+import { isKesError, KesError } from "../errors.ts";
 import { openKeystore } from "../keystore/open.ts";
 import type { Keystore } from "../keystore/keystore.ts";
 import { CommandExit, defineCommand } from "./command.ts";
@@ -31,6 +32,7 @@ export function migrateCommand(environment: Environment): Command {
     .option("-f, --force", "replace keys that differ at the target")
     .option("--merge", "leave keys that differ at the target as they are")
     .option("--dry-run", "say what would be done, write nothing")
+    .option("-q, --quiet", "no progress")
     .option("--json", "print the result as JSON")
     .option("-s, --server <host>", "not supported: MinIO KMS as target")
     .option("-k, --insecure", "ignored")
@@ -38,6 +40,7 @@ export function migrateCommand(environment: Environment): Command {
     .option("-a, --api-key <key>", "ignored");
   return command.action(async (pattern: string, options: MigrateOptions) => {
     const { from, to } = checkOptions(options);
+    checkPattern(pattern);
     const [source, target] = [await readConfig(from, environment), await readConfig(to, environment)];
     const warn = (message: string): void => void environment.stderr.write(`Warning: ${message}\n`);
     await using sourceStore = await openKeystore(source.keystore, { onWarning: warn });
@@ -49,14 +52,20 @@ export function migrateCommand(environment: Environment): Command {
 
 function checkOptions(options: MigrateOptions): { from: string; to: string } {
   const { from, to, server, force, merge } = options;
-  if (from === undefined) throw usage("no source specified. Use '--from' flag");
   if (server !== undefined) {
     const sentence = "'--server' is not supported: MinIO KMS is another product with its own protocol. Use '--to'";
     throw new KesError("NotSupported", sentence);
   }
+  if (from === undefined) throw usage("no source specified. Use '--from' flag");
   if (to === undefined) throw usage("missing migration target. Use '--to' or '--server'");
   if (force === true && merge === true) throw usage("'--force' and '--merge' flags are mutually exclusive");
   return { from, to };
+}
+
+/** A pattern that cannot match would end as a migration of no keys that succeeded. */
+function checkPattern(pattern: string): void {
+  if (pattern !== "" && compileGoGlob(pattern) !== undefined) return;
+  throw usage(`'${pattern}' is not a pattern of key names: write for example 'my-*' or '[a-c]*'`);
 }
 
 interface Stores {
@@ -84,7 +93,9 @@ async function migrate(stores: Stores, options: MigrateOptions, environment: Env
     printReport(terminal, report, options);
   } catch (error) {
     progress.end();
-    throw interrupted.signal.aborted ? new CommandExit(1) : error;
+    // Told even then: the target may have lost a key.
+    const isReplacement = isKesError(error) && "key" in error.details;
+    throw interrupted.signal.aborted && !isReplacement ? new CommandExit(1) : error;
   } finally {
     giveBack();
   }

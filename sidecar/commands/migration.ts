@@ -1,8 +1,12 @@
-// The copying itself. Order: list both sides, compare what both have, and only when nothing speaks against it write;
-// so a refused migration has written nothing.
+// The copying itself. Order: list both sides, decode every value of the source, compare what both have, and only when
+// nothing speaks against it write; so a refused migration has written nothing. Replacements come last and one by one: when
+// one fails, no other key is between delete and create.
 import { matchesGlob } from "node:path";
-import { KesError } from "../errors.ts";
+import { isKesError, KesError } from "../errors.ts";
+import { decodeStoredKey } from "../keys/encoding.ts";
+import { decodeRemoteKey } from "../keys/remote-key.ts";
 import type { Keystore } from "../keystore/keystore.ts";
+import { readable, replaceKey } from "./key-replacement.ts";
 
 /** What to do with a key that differs at the target. */
 export type Conflict = "refuse" | "keep" | "replace";
@@ -31,52 +35,84 @@ export interface MigrationReport {
 }
 
 const parallel = 8;
-/** Milliseconds. */
-const replaceTimeout = 30_000;
 
 /**
  * Copies every matching key.
- * @throws KesError KeyExists (nothing written: keys differ and `conflict` is refuse) | CreateNotConfirmed | StoreUnreachable | StoreFailed
+ * @throws KesError KeyCorrupt (nothing written: the source holds something that is no key) | KeyExists (nothing written: keys
+ *   differ and `conflict` is refuse) | CreateNotConfirmed | StoreUnreachable | StoreFailed
  */
 export async function migrateKeys(migration: Migration): Promise<MigrationReport> {
   const { source, target, signal, conflict } = migration;
   const names = (await source.list("", signal)).filter((name) => matchesGlob(name, migration.pattern));
   const there = new Set(await target.list("", signal));
-  const common = names.filter((name) => there.has(name));
-  const differing = new Set(await differingNames(migration, common));
-  if (conflict === "refuse" && differing.size > 0) throw refusal([...differing]);
+  const differing = await differingNames(migration, names, there);
+  if (conflict === "refuse" && differing.length > 0) throw refusal(differing);
   const missing = names.filter((name) => !there.has(name));
-  const replaced = conflict === "replace" ? [...differing] : [];
-  const work = [...missing, ...replaced];
-  if (!migration.dryRun) {
-    await inParallel(work, migration, (name) => copy(migration, name, differing.has(name)));
-  }
+  const replaced = conflict === "replace" ? differing : [];
+  if (!migration.dryRun) await write(migration, missing, replaced);
   return {
     total: names.length,
     copied: missing.length,
     replaced: replaced.length,
-    same: common.length - differing.size,
-    kept: differing.size - replaced.length,
+    same: names.length - missing.length - differing.length,
+    kept: differing.length - replaced.length,
   };
 }
 
-async function differingNames(migration: Migration, names: readonly string[]): Promise<readonly string[]> {
-  const { source, target, signal } = migration;
+async function differingNames(
+  migration: Migration,
+  names: readonly string[],
+  there: ReadonlySet<string>,
+): Promise<readonly string[]> {
   const differing: string[] = [];
-  await inParallel(names, { ...migration, onProgress: () => undefined }, async (name) => {
-    const [ours, theirs] = await Promise.all([source.get(name, signal), target.get(name, signal)]);
-    if (!ours.equals(theirs)) differing.push(name);
+  const broken = new Map<string, KesError>();
+  await inParallel(names, { ...migration, width: parallel, onProgress: () => undefined }, async (name) => {
+    const ours = await keyAtSource(migration, name);
+    if (ours instanceof KesError) broken.set(name, ours);
+    else if (there.has(name) && !(await holds(migration, name, ours))) differing.push(name);
   });
+  if (broken.size > 0) throw noKeys(migration.source, broken);
   return differing.toSorted();
 }
 
+/** The stored value, which is a key; or the KeyCorrupt that says why it is none. */
+async function keyAtSource({ source, signal }: Migration, name: string): Promise<Buffer | KesError> {
+  try {
+    const value = await source.get(name, signal);
+    const key = source.keyring === undefined ? decodeStoredKey(value) : decodeRemoteKey(value);
+    key[Symbol.dispose]();
+    return value;
+  } catch (error) {
+    if (isKesError(error, "KeyCorrupt")) return error;
+    throw error;
+  }
+}
+
+/** Whether the target has this value. One that cannot be read is another, but only where it is to be replaced. */
+async function holds({ target, conflict, signal }: Migration, name: string, value: Buffer): Promise<boolean> {
+  const theirs = conflict === "replace" ? await readable(target, name, signal) : await target.get(name, signal);
+  return theirs?.equals(value) === true;
+}
+
+async function write(migration: Migration, missing: readonly string[], replaced: readonly string[]): Promise<void> {
+  const { signal } = migration;
+  const total = missing.length + replaced.length;
+  const progressFrom = (before: number) => (done: number) => migration.onProgress(before + done, total);
+  const copying = { signal, width: parallel, onProgress: progressFrom(0) };
+  await inParallel(missing, copying, (name) => copy(migration, name, false));
+  const replacing = { signal, width: 1, onProgress: progressFrom(missing.length) };
+  await inParallel(replaced, replacing, (name) => copy(migration, name, true));
+}
+
 async function copy(migration: Migration, name: string, replace: boolean): Promise<void> {
-  const { source, target } = migration;
-  const value = await source.get(name, migration.signal);
-  // A replacement that has begun is finished, or an interrupt would leave the target without the key.
-  const signal = replace ? AbortSignal.timeout(replaceTimeout) : migration.signal;
-  if (replace) await target.delete(name, signal);
-  await target.create(name, value, signal);
+  const { source, target, signal } = migration;
+  const value = await keyAtSource(migration, name);
+  if (value instanceof KesError) {
+    const sentence = `key ${name} changed at ${source.label} meanwhile and was not copied: ${value.message}`;
+    throw new KesError("KeyCorrupt", sentence, { cause: value });
+  }
+  if (replace) await replaceKey({ source, target, name, value });
+  else await target.create(name, value, signal);
   const written = await target.get(name, signal);
   if (written.equals(value)) return;
   throw new KesError(
@@ -85,16 +121,33 @@ async function copy(migration: Migration, name: string, replace: boolean): Promi
   );
 }
 
+function noKeys({ label }: Keystore, broken: ReadonlyMap<string, KesError>): KesError {
+  const [[name, cause] = ["", undefined]] = broken;
+  const names = [...broken.keys()];
+  const sentence = `${names.length} values in ${label} are no keys (${shown(names)}); nothing was written. ${name}: ${cause?.message}`;
+  return new KesError("KeyCorrupt", sentence, { cause, details: { keys: names.length } });
+}
+
 function refusal(names: readonly string[]): KesError {
-  const shown = names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
-  const sentence = `${names.length} keys exist at the target with another value (${shown}); nothing was written. Use --merge to leave them or --force to replace them`;
+  const sentence = `${names.length} keys exist at the target with another value (${shown(names)}); nothing was written. Use --merge to leave them or --force to replace them`;
   return new KesError("KeyExists", sentence, { details: { keys: names.length } });
+}
+
+function shown(names: readonly string[]): string {
+  return names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
+}
+
+interface Run {
+  readonly signal: AbortSignal;
+  /** How many at a time. */
+  readonly width: number;
+  readonly onProgress: (done: number, total: number) => void;
 }
 
 /** Runs `step` for every name, a few at a time; the first failure stops all. */
 async function inParallel(
   names: readonly string[],
-  { signal, onProgress }: Pick<Migration, "signal" | "onProgress">,
+  { signal, width, onProgress }: Run,
   step: (name: string) => Promise<void>,
 ): Promise<void> {
   const rest = names.values();
@@ -117,6 +170,6 @@ async function inParallel(
       throw error;
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: parallel }, stopping));
+  const results = await Promise.allSettled(Array.from({ length: width }, stopping));
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }

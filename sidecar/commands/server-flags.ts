@@ -44,6 +44,10 @@ export function serverCommand(environment: Environment): Command {
     if (flags.dev === true && flags.config !== undefined) {
       throw new KesError("UsageInvalid", "'--config' flag is not supported in development mode");
     }
+    if (flags.dev === true && flags.check === true) {
+      const reason = "there is no configuration to check";
+      throw new KesError("UsageInvalid", `'--check' flag is not supported in development mode: ${reason}`);
+    }
     const { runServer } = await import("./server.ts");
     const exitCode = await runServer(optionsOf(flags), environment);
     if (exitCode !== 0) throw new CommandExit(exitCode);

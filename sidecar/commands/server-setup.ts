@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
+import type { LoadResult } from "../config/load.ts";
 import { configTextOf, readConfigBytes } from "../config/read-file.ts";
 import { ConfigError, renderNotes, renderProblems } from "../config/problem.ts";
+import type { Note } from "../config/problem.ts";
 import type { Config } from "../contract/config.ts";
 import { KesError, messageOf } from "../errors.ts";
 import { loadTls } from "../server/tls.ts";
@@ -31,16 +33,31 @@ const largeFile = 1024 * 1024;
 
 /** @throws ConfigError | KesError FileUnreadable | PemInvalid | UsageInvalid */
 export async function loadSetup(options: ServerOptions, environment: Environment): Promise<Setup> {
+  const { path, bytes, config, notes } = await loadFile(options, environment);
+  const material = await loadTls(config.tls);
+  const lines = notesOf(path, notes, material);
+  const digest = digestOf(bytes, material);
+  const isLarge = bytes.length >= largeFile;
+  return { config, material, notes: lines, files: [path, ...material.files], digest, isLarge, apiKey: undefined };
+}
+
+interface LoadedFile extends LoadResult {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The configuration file alone. @throws ConfigError | KesError FileUnreadable | UsageInvalid */
+export async function loadFile(options: ServerOptions, environment: Environment): Promise<LoadedFile> {
   const path = pathOf(options, environment);
   const bytes = await readConfigBytes(path);
   const text = configTextOf(path, bytes);
   const { allowUnknownKeys } = options;
-  const { config, notes } = loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys });
-  const material = await loadTls(config.tls);
-  const lines = [...notes.map((note) => renderNotes([note], path)), ...expiryNotes(material)];
-  const digest = digestOf(bytes, material);
-  const isLarge = bytes.length >= largeFile;
-  return { config, material, notes: lines, files: [path, ...material.files], digest, isLarge, apiKey: undefined };
+  return { path, bytes, ...loadConfig({ text, path, env: environment.env, flags: options, allowUnknownKeys }) };
+}
+
+/** One line each. */
+export function notesOf(path: string, notes: readonly Note[], material: TlsMaterial): readonly string[] {
+  return [...notes.map((note) => renderNotes([note], path)), ...expiryNotes(material)];
 }
 
 /** The digest of what a setup with this configuration would be read from now. @throws KesError as loadSetup */

@@ -1,39 +1,82 @@
 // Who may do what: the admin, the TLS proxies and the policies, and what must fit together between them: an identity
 // has one role (reference 3.5), patterns mean what they seem to mean (decisions P1, P2).
 import type { PolicyConfig } from "../contract/config.ts";
-import { isIdentityHash } from "../contract/identity.ts";
+import { isIdentityHash, isMeantAsApiKey, parseApiKey } from "../contract/identity.ts";
 import { isName } from "../contract/names.ts";
+import { canMatchPaths } from "../contract/pattern-syntax.ts";
 import { compilePattern } from "../contract/pattern.ts";
-import { given, missing } from "./draft.ts";
+import { canMatchRoutes, routePatterns } from "./api-routes.ts";
+import { flagNote, flagProblem, given, missing } from "./draft.ts";
+import type { Source } from "./cursor.ts";
 import type { Draft } from "./draft.ts";
 import type { RawPolicy } from "./file-schema.ts";
+import { nearest } from "./nearest.ts";
 import type { Located } from "./readers.ts";
 
 /** The admin identity: --root, else admin.identity, else the older root. */
-export function adminSection({ raw, root, flags }: Draft): string {
+export function adminSection(draft: Draft): string {
+  const { raw, flags, source } = draft;
   const set = [raw.admin?.identity, raw.root].filter((setting) => setting !== undefined);
   const [first, second] = set;
   if (second !== undefined && first?.value !== second.value) {
     second.at.problem("root and admin.identity name different admins; remove root", { expected: "one admin" });
   }
-  for (const { value, at } of set) noteDisabled(value, at);
-  const admin = given(flags.root) ?? set.map((setting) => setting.value).find((value) => value !== "");
-  if (admin !== undefined) return admin;
-  missing(first?.at ?? root, "admin.identity", 'no admin identity; set one, or "disabled" for none');
+  const fromFlag = given(flags.root);
+  const identities = set.filter((setting) => !refusesApiKey(setting));
+  if (fromFlag !== undefined) return adminOfFlag(fromFlag, source);
+  for (const setting of identities) noteDisabled(setting);
+  return set.map(({ value }) => value).find((value) => value !== "") ?? noIdentity(draft, first);
+}
+
+function noIdentity({ root, source }: Draft, empty: Located<string> | undefined): string {
+  const isTold = source.problems.some(({ path }) => path === "root");
+  if (!isTold) missing(empty?.at ?? root, "admin.identity", 'no admin identity; set one, or "disabled" for none');
   return "";
 }
 
+function adminOfFlag(value: string, source: Source): string {
+  const fault = apiKeyFault(value);
+  if (fault !== undefined) flagProblem(source, "--root", "an API key", fault);
+  else if (!saysItself(value)) flagNote(source, "--root", noAdmin(value));
+  return value;
+}
+
 /** Any text that is no identity means that there is no admin; two of them say so themselves. */
-function noteDisabled(value: string, at: Located<string>["at"]): void {
-  if (isIdentityHash(value) || value === "" || value === "_" || value === "disabled") return;
-  at.note(`no client can be '${value}', so there is no admin: an identity is 64 lower-case hex digits`);
+function noteDisabled({ value, at }: Located<string>): void {
+  if (!saysItself(value)) at.note(noAdmin(at.written));
+}
+
+function saysItself(admin: string): boolean {
+  return isIdentityHash(admin) || admin === "" || admin === "_" || admin === "disabled";
+}
+
+function noAdmin(written: string): string {
+  return `no client can be '${written}', so there is no admin: an identity is 64 lower-case hex digits`;
+}
+
+/** What is wrong with an API key where its identity belongs, in words that do not show it. */
+function apiKeyFault(value: string): string | undefined {
+  if (!isMeantAsApiKey(value)) return undefined;
+  try {
+    return `this is an API key, which is secret; write its identity: ${parseApiKey(value.trim()).identity}`;
+  } catch {
+    return "this is an API key, and not a whole one; write an identity: 'kes identity of KEY' prints that of a key";
+  }
+}
+
+function refusesApiKey({ value, at }: Located<string>): boolean {
+  const fault = apiKeyFault(value);
+  if (fault !== undefined) at.problem(fault, { expected: "an identity" });
+  return fault !== undefined;
 }
 
 /** The identities of TLS proxies, each once; none may be the admin. */
 export function proxySection({ raw }: Draft, admin: string): readonly string[] {
   const identities = new Set<string>();
-  for (const { value, at } of raw.tls?.value.proxy?.identities ?? []) {
-    if (value === admin) at.problem(`identity '${value}' is already admin; a TLS proxy must be another identity`);
+  for (const setting of raw.tls?.value.proxy?.identities ?? []) {
+    const { value, at } = setting;
+    if (refusesApiKey(setting)) continue;
+    if (value === admin) at.problem(`identity '${at.written}' is already admin; a TLS proxy must be another identity`);
     else if (!isIdentityHash(value)) at.problem("a TLS proxy must be an identity of 64 lower-case hex digits");
     identities.add(value);
   }
@@ -77,7 +120,8 @@ function patternsOf(patterns: readonly Located<string>[] = []): readonly string[
 function checkPattern({ value, at }: Located<string>): void {
   try {
     const pattern = compilePattern(value);
-    if (!value.startsWith("/") && !/^\*+$/.test(value)) at.note("matches nothing: every path begins with a slash");
+    if (!canMatchPaths(value)) at.note("matches nothing: every path begins with a slash");
+    else if (!canMatchRoutes(value)) at.note(noRoute(value));
     else if (pattern.differs) at.note(pattern.explain());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -85,19 +129,30 @@ function checkPattern({ value, at }: Located<string>): void {
   }
 }
 
+/** Between a pattern and the one that was meant. All routes look alike: with more, another one is nearest. */
+const mostSlips = 3;
+
+function noRoute(pattern: string): string {
+  const near = nearest(pattern, routePatterns, mostSlips);
+  return `matches no route of the API${near === undefined ? "" : `, did you mean "${near}"?`}`;
+}
+
 function identitiesOf(policy: RawPolicy, { era }: Draft, roles: Roles): readonly string[] {
   const identities = new Set<string>();
   const role = `in policy '${policy.name}'`;
-  for (const { value, at } of policy.value.identities ?? []) {
+  for (const setting of policy.value.identities ?? []) {
+    if (refusesApiKey(setting)) continue;
+    const { value, at } = setting;
+    const { written } = at;
     const before = roles.get(value);
     if (!isName(value)) {
       // Older documentation disables a policy by listing `_`; nobody can be that identity.
-      if (era === "older") at.note(`'${value}' is no identity and is left out`);
-      else at.problem(`identity '${value}' is empty, too long or contains invalid characters; use 64 hex digits`);
+      if (era === "older") at.note(`'${written}' is no identity and is left out`);
+      else at.problem(`identity '${written}' is empty, too long or contains invalid characters; use 64 hex digits`);
     } else if (before !== undefined && before !== role) {
-      at.problem(`identity '${value}' is already ${before}; an identity has one role`, { found: value });
+      at.problem(`identity '${written}' is already ${before}; an identity has one role`, { found: written });
     } else {
-      if (!isIdentityHash(value)) at.note(`no client can be '${value}': an identity is 64 lower-case hex digits`);
+      if (!isIdentityHash(value)) at.note(`no client can be '${written}': an identity is 64 lower-case hex digits`);
       roles.set(value, role);
       identities.add(value);
     }

@@ -54,6 +54,19 @@ export const apiRoutes = {
 
 export type ApiPath = keyof typeof apiRoutes;
 
+/** A pattern for each route that matches all its paths. */
+export const routePatterns = Object.keys(apiRoutes).map((route) => (route.endsWith("/") ? `${route}*` : route));
+
+/** False if no path of the API matches the pattern. Only what stands before its first wildcard is looked at. */
+export function canMatchRoutes(pattern: string): boolean {
+  const [head = ""] = pattern.split(/[*?[]/, 1);
+  const isWhole = head === pattern;
+  return Object.keys(apiRoutes).some(
+    (route) =>
+      route === head || (!isWhole && route.startsWith(head)) || (route.endsWith("/") && head.startsWith(route)),
+  );
+}
+
 export function isApiPath(path: string): path is ApiPath {
   return Object.hasOwn(apiRoutes, path);
 }

@@ -28,6 +28,8 @@ const reference = /^\s*\$\{(.*)\}\s*$/s;
 export class Source {
   readonly problems: Problem[] = [];
   readonly notes: Note[] = [];
+  /** Where the settings stand that name files: what is wrong with those shows when they are read. */
+  readonly namingFiles = new Map<string, { readonly place: Place }>();
   readonly file: string;
   readonly environment: Environment;
   readonly allowUnknownKeys: boolean;
@@ -99,6 +101,7 @@ const noFinding = { found: undefined, expected: undefined, nearest: undefined };
 function syntaxMessage(error: { readonly code: string; readonly message: string }, rest: string): string {
   if (error.code === "DUPLICATE_KEY") return `the key ${/^[^:\n]*/.exec(rest)?.[0] ?? ""} is set twice; keep one`;
   if (error.code === "MULTIPLE_DOCS") return "the file holds more than one YAML document; keep one";
+  if (error.code === "BAD_ALIAS" && rest.startsWith("*")) return `a text that begins with * must be quoted: "*"`;
   // The parser ends some messages with the text it met, which may be a secret.
   return `not valid YAML: ${error.message.replace(/: ".*"$/s, "")}`;
 }
@@ -119,7 +122,8 @@ export class Cursor {
     this.#index = index;
     this.#offset = offset;
     this.#node = isAlias(node) ? node.resolve(source.document) : node;
-    if (isAlias(node) && this.#node === undefined) this.problem(`the alias *${node.source} names no anchor`);
+    if (isAlias(node) && this.#node === undefined)
+      this.problem(`the alias *${node.source} names no anchor; quote it if it is text`);
   }
 
   /** What stands here; an empty value (`key:`, `~`, `null`) counts as absent, as in the original. */

@@ -26,10 +26,10 @@ export const fileSchema = object({
   admin: object({ identity: located(text) }),
   tls: located(
     object({
-      key: text,
-      cert: text,
+      key: located(text),
+      cert: located(text),
       password: text,
-      ca: text,
+      ca: located(text),
       auth: located(oneOf("on", "off", "")),
       proxy: object({ identities: list(located(text)), header: located(object({ cert: text })) }),
     }),

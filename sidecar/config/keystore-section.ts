@@ -20,8 +20,7 @@ export function keystoreSection(draft: Draft): KeystoreConfig {
   }
   const section = raw.keystore ?? older;
   if (section === undefined) {
-    const wrong = draft.source.problems.some((problem) => problem.path === "keystore");
-    if (!wrong) missing(root, "keystore", "no key store; set keystore.fs, or keystore.memory to lose all keys at exit");
+    missing(root, "keystore", "no key store; set keystore.fs, or keystore.memory to lose all keys at exit");
     return none;
   }
   checkOne(section);
@@ -64,14 +63,14 @@ type RawFs = NonNullable<RawStores["fs"]>;
 
 function fsOf({ value, at }: RawFs): FsKeystoreConfig {
   const path = value.path?.value ?? "";
-  const wrong = at.source.problems.some((problem) => problem.path === `${at.path}.path`);
-  if (path === "" && !wrong) missing(value.path?.at ?? at, `${at.path}.path`, "no directory; set its path");
+  if (path === "") missing(value.path?.at ?? at, `${at.path}.path`, "no directory; set its path");
   return { type: "fs", path: resolve(path), init: value.init ?? false, encryption: wrappingKeysOf(value) };
 }
 
 function wrappingKeysOf(fs: RawFs["value"]): readonly WrappingKeySource[] {
   const keys = fs.encryption?.keys ?? [];
-  return keys.flatMap(({ value, at }) => {
+  return keys.flatMap(({ value, at }, index) => {
+    at.source.namingFiles.set(`keystore.fs.encryption.keys[${index}]`, at);
     const { file, env } = value;
     if ((file === undefined) === (env === undefined)) {
       at.problem("a wrapping key stands in a file or in an environment variable; set either file or env");

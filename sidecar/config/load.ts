@@ -22,7 +22,7 @@ import {
   storeSection,
 } from "./plain-sections.ts";
 import { byPlace, ConfigError } from "./problem.ts";
-import type { Note } from "./problem.ts";
+import type { Note, Place } from "./problem.ts";
 import { syncSection } from "./sync-section.ts";
 import { tlsSection } from "./tls-section.ts";
 
@@ -42,6 +42,8 @@ export interface LoadResult {
   readonly config: Config;
   /** In the order of the file; the first one names the era and how client certificates are treated. */
   readonly notes: readonly Note[];
+  /** Where the settings stand that name files, by their path in the current format: `tls.cert`. */
+  readonly places: ReadonlyMap<string, Place>;
 }
 
 /** @throws ConfigError (ConfigInvalid) with every problem, in the order of the file */
@@ -60,7 +62,9 @@ export function loadConfig(input: LoadInput): LoadResult {
   const draft: Draft = { source, root, raw, flags: input.flags ?? {}, era: detectEra(raw, source) };
   const config = configOf(draft);
   if (source.problems.length > 0) throw failure(source);
-  return { config: deepFreeze(config), notes: [eraNote(config), ...source.notes.toSorted(byPlace)] };
+  const notes = [eraNote(config), ...source.notes.toSorted(byPlace)];
+  const places = new Map([...source.namingFiles].map(([setting, { place }]) => [setting, place]));
+  return { config: deepFreeze(config), notes, places };
 }
 
 function configOf(draft: Draft): Config {

@@ -1,8 +1,8 @@
 // The valid name somebody probably meant.
 
-/** The candidate nearest to `text`, or undefined if none is near: at most a third of it away, in edits. */
-export function nearest(text: string, candidates: readonly string[]): string | undefined {
-  const limit = Math.max(text.length < 4 ? 1 : 2, Math.floor(text.length / 3));
+/** The candidate nearest to `text`, or undefined if none is near: at most a third of it and `most` edits away. */
+export function nearest(text: string, candidates: readonly string[], most = Infinity): string | undefined {
+  const limit = Math.min(most, Math.max(text.length < 4 ? 1 : 2, Math.floor(text.length / 3)));
   if (text.length > 100) return undefined;
   const ranked = candidates
     .map((name) => ({ name, distance: distance(text.toLowerCase(), name.toLowerCase()) }))

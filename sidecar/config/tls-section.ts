@@ -1,28 +1,40 @@
 // The TLS settings of the listener, and the precedence between file and command line (decisions C2).
 import type { TlsConfig } from "../contract/config.ts";
 import type { Cursor } from "./cursor.ts";
-import { flagProblem, given, missing } from "./draft.ts";
+import { flagPlace, flagProblem, given, missing } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import { authOfFlags } from "./flags.ts";
+import type { Located } from "./readers.ts";
 
 export function tlsSection(draft: Draft, proxies: readonly string[]): TlsConfig {
   const { raw, flags } = draft;
   const tls = raw.tls?.value;
   return {
-    key: pathOf(draft, "key", given(flags.key) ?? given(tls?.key)),
-    cert: pathOf(draft, "cert", given(flags.cert) ?? given(tls?.cert)),
+    key: pathOf(draft, "key", given(flags.key)),
+    cert: pathOf(draft, "cert", given(flags.cert)),
     password: given(tls?.password),
-    ca: given(tls?.ca),
+    ca: fileOf("tls.ca", tls?.ca),
     auth: authOf(draft),
     proxy: { identities: proxies, header: headerOf(draft, proxies) },
   };
 }
 
-function pathOf({ raw, root }: Draft, name: "key" | "cert", path: string | undefined): string {
+function pathOf({ raw, root, source }: Draft, name: "key" | "cert", fromFlag: string | undefined): string {
+  if (fromFlag !== undefined) {
+    source.namingFiles.set(`tls.${name}`, { place: flagPlace(`--${name}`) });
+    return fromFlag;
+  }
+  const path = fileOf(`tls.${name}`, raw.tls?.value[name]);
   if (path !== undefined) return path;
   const what = name === "key" ? "private key" : "certificate";
   missing(raw.tls?.at ?? root, `tls.${name}`, `no ${what}; set it to the path of a PEM file, or give --${name}`);
   return "";
+}
+
+function fileOf(setting: string, located: Located<string> | undefined): string | undefined {
+  if (located === undefined) return undefined;
+  located.at.source.namingFiles.set(setting, located.at);
+  return given(located.value);
 }
 
 /** The file, else the flags, else the default of the era. */

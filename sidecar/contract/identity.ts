@@ -86,6 +86,11 @@ export interface ApiKey {
   readonly identity: string;
 }
 
+/** True for a text that is meant as an API key, valid or not: a secret, which no message may show. */
+export function isMeantAsApiKey(text: string): boolean {
+  return text.trimStart().startsWith(apiKeyPrefix);
+}
+
 /** Reads `kes:v1:` + base64 of type byte and seed; the prefix may be missing. Throws Error with the known texts. */
 export function parseApiKey(text: string): ApiKey {
   const encoded = text.startsWith(apiKeyPrefix) ? text.slice(apiKeyPrefix.length) : text;

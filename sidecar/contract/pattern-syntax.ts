@@ -7,6 +7,14 @@ export function hasWildcard(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
+/**
+ * False if no reading matches a request path with the pattern: all paths begin with a slash, and the nothing before it is
+ * matched by nothing or by stars alone.
+ */
+export function canMatchPaths(text: string): boolean {
+  return /^\**(?:\/|$)/.test(text);
+}
+
 /** What is wrong with a pattern, to follow its name in a sentence; undefined when it is fine. */
 export function patternFault(text: string): string | undefined {
   if (text === "") return "is empty and matches nothing";

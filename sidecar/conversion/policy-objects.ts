@@ -1,6 +1,7 @@
 // A KesPolicy for each policy, and a KesIdentity for each identity that has one.
 import type { Config, PolicyConfig } from "../contract/config.ts";
 import { isIdentityHash } from "../contract/identity.ts";
+import { canMatchPaths } from "../contract/pattern-syntax.ts";
 import { KesError } from "../errors.ts";
 import { objectName } from "./names.ts";
 import { warn } from "./notebook.ts";
@@ -51,11 +52,12 @@ function hashesOf(name: string, { identities }: PolicyConfig, notebook: Notebook
 
 function patternsOf(kind: "allow" | "deny", name: string, policy: PolicyConfig, notebook: Notebook): readonly string[] {
   const path = `policy.${name}.${kind}`;
-  const patterns = policy[kind].flatMap((pattern) => {
+  const patterns = policy[kind].flatMap((written) => {
     // A lone * is everything, and every path begins with a slash.
-    if (/^\*+$/.test(pattern)) return ["/*"];
-    if (pattern.startsWith("/") && !foreign.test(pattern)) return [checked(pattern, path)];
-    if (kind === "deny" && /\[[^\]]*[{}!()+@]/.test(pattern)) throw inexpressible(path, pattern);
+    if (/^\*+$/.test(written)) return ["/*"];
+    const pattern = rooted(written, path);
+    if (canMatchPaths(pattern) && !foreign.test(pattern)) return [checked(pattern, path)];
+    if (kind === "deny" && /\[[^\]]*[{}!()+@]/.test(pattern)) throw inexpressible(path, pattern, outOfClass);
     warn(notebook, path, `${pattern} is left out: no path of a request ${whyNot(pattern)}`);
     return [];
   });
@@ -74,12 +76,23 @@ function checked(pattern: string, path: string): string {
   );
 }
 
+/**
+ * The pattern without its leading stars, where a slash follows: they match the nothing before every path's. The prefix
+ * reading then has matches that it did not have: the other readings share them, but for a class and a final `.*`.
+ */
+function rooted(pattern: string, path: string): string {
+  const bare = pattern.replace(/^\*+(?=\/)/, "");
+  if (bare === pattern || !/\[|\/\.{1,2}\*+$/.test(bare)) return bare;
+  throw inexpressible(path, pattern, "write it without the leading *");
+}
+
 /** A class with other characters beside these does match something, and what is refused now must be refused then. */
-function inexpressible(path: string, pattern: string): KesError {
-  const sentence = `${path}: ${pattern} cannot stand in a KesPolicy: take { } ! ( ) + @ out of the class first`;
-  return new KesError("NotSupported", sentence);
+const outOfClass = "take { } ! ( ) + @ out of the class";
+
+function inexpressible(path: string, pattern: string, remedy: string): KesError {
+  return new KesError("NotSupported", `${path}: ${pattern} cannot stand in a KesPolicy: ${remedy} first`);
 }
 
 function whyNot(pattern: string): string {
-  return pattern.startsWith("/") ? "has a { } ! ( ) + or @" : "begins without a slash";
+  return canMatchPaths(pattern) ? "has a { } ! ( ) + or @" : "begins without a slash";
 }

@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { KesError, messageOf } from "../errors.ts";
+import { SettingError } from "./setting-error.ts";
 
 const block = /-----BEGIN ([^-\n]+)-----[\s\S]*?-----END \1-----/g;
 
@@ -17,11 +17,11 @@ function blocksOf(text: string): PemBlock[] {
   return [...text.matchAll(block)].map((match) => ({ type: match[1] ?? "", text: match[0] }));
 }
 
-export async function readSettingFile(setting: string, path: string): Promise<string> {
+async function readSettingFile(setting: string, path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new KesError("FileUnreadable", `${setting}: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+    throw unreadable(setting, path, error);
   }
 }
 
@@ -30,9 +30,9 @@ export async function readCertificates(setting: string, path: string): Promise<X
   const blocks = blocksOf(await readSettingFile(setting, path));
   const other = blocks.find((found) => found.type !== "CERTIFICATE");
   if (other !== undefined) {
-    throw invalid(`${setting}: ${path} holds a PEM block "${other.type}"; only CERTIFICATE blocks belong there`);
+    throw invalid(setting, `${path} holds a PEM block "${other.type}"; only CERTIFICATE blocks belong there`);
   }
-  if (blocks.length === 0) throw invalid(`${setting}: ${path} holds no PEM certificate; expected a file in PEM form`);
+  if (blocks.length === 0) throw invalid(setting, `${path} holds no PEM certificate; expected a file in PEM form`);
   return blocks.map((found) => parseCertificate(setting, path, found.text));
 }
 
@@ -40,7 +40,7 @@ function parseCertificate(setting: string, path: string, pem: string): X509Certi
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    throw invalid(`${setting}: a certificate in ${path} cannot be read: ${messageOf(error)}`, error);
+    throw invalid(setting, `a certificate in ${path} cannot be read: it is damaged; put it there again`, error);
   }
 }
 
@@ -49,16 +49,22 @@ export async function readPrivateKey(setting: string, path: string): Promise<{ p
   for (const found of blocksOf(await readSettingFile(setting, path))) {
     if (found.type === "CERTIFICATE") continue;
     if (found.type !== "PRIVATE KEY" && !found.type.endsWith(" PRIVATE KEY")) {
-      throw invalid(`${setting}: ${path} holds a PEM block "${found.type}"; expected a private key`);
+      throw invalid(setting, `${path} holds a PEM block "${found.type}"; expected a private key`);
     }
     const encrypted = found.type === "ENCRYPTED PRIVATE KEY" || found.text.includes("ENCRYPTED");
     return { pem: found.text, encrypted };
   }
-  throw invalid(`${setting}: ${path} holds no PEM private key; expected a "PRIVATE KEY" block`);
+  throw invalid(setting, `${path} holds no PEM private key; expected a "PRIVATE KEY" block`);
 }
 
-/** A CA file, or every file of a CA directory. Returns the certificates and the files they came from. */
-export async function readCaPool(setting: string, path: string): Promise<{ pool: X509Certificate[]; files: string[] }> {
+export interface CaPool {
+  readonly pool: readonly X509Certificate[];
+  /** Where they came from. */
+  readonly files: readonly string[];
+}
+
+/** A CA file, or every file of a CA directory. */
+export async function readCaPool(setting: string, path: string): Promise<CaPool> {
   const files = await caFiles(setting, path);
   const pools = await Promise.all(files.map((file) => readCertificates(setting, file)));
   return { pool: pools.flat(), files };
@@ -72,7 +78,7 @@ async function caFiles(setting: string, path: string): Promise<string[]> {
     const kinds = await Promise.all(paths.map((file) => stat(file)));
     return paths.filter((_, index) => kinds[index]?.isDirectory() === false);
   } catch (error) {
-    throw new KesError("FileUnreadable", `${setting}: cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+    throw unreadable(setting, path, error);
   }
 }
 
@@ -81,9 +87,13 @@ function reasonOf(error: unknown): string {
   if (code === "ENOENT") return "the file does not exist";
   if (code === "EACCES") return "permission denied";
   if (code === "EISDIR") return "it is a directory";
-  return messageOf(error);
+  return `the system says ${String(code)}`;
 }
 
-function invalid(message: string, cause?: unknown): KesError {
-  return new KesError("PemInvalid", message, cause === undefined ? {} : { cause });
+function unreadable(setting: string, path: string, cause: unknown): SettingError {
+  return new SettingError("FileUnreadable", setting, `cannot read ${path}: ${reasonOf(cause)}`, cause);
+}
+
+function invalid(setting: string, reason: string, cause?: unknown): SettingError {
+  return new SettingError("PemInvalid", setting, reason, cause);
 }

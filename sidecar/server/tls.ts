@@ -8,9 +8,11 @@ import type { X509Certificate } from "node:crypto";
 import { DEFAULT_CIPHERS, createSecureContext, getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { TlsOptions } from "node:tls";
 import type { TlsConfig } from "../contract/config.ts";
-import { KesError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { handshakeTimeout } from "./limits.ts";
 import { readCaPool, readCertificates, readPrivateKey } from "./pem.ts";
+import type { CaPool } from "./pem.ts";
+import { SettingError } from "./setting-error.ts";
 import { validUntil } from "./validity.ts";
 
 // Node's list (or that of --tls-cipher-list) with another first choice, that of Go's servers: SHA-256 in place of SHA-384
@@ -35,54 +37,109 @@ export interface TlsMaterial {
   readonly files: readonly string[];
 }
 
-/** @throws KesError FileUnreadable | PemInvalid */
+/** @throws SettingError FileUnreadable | PemInvalid, the first of the faults that readTls finds */
 export async function loadTls(config: TlsConfig): Promise<TlsMaterial> {
-  const chain = await readCertificates("tls.cert", config.cert);
-  const key = await readPrivateKey("tls.key", config.key);
-  const leaf = chain[0];
-  if (leaf === undefined) throw new KesError("PemInvalid", `tls.cert: ${config.cert} holds no certificate`);
-  checkLeaf(leaf, config.cert);
-  if (key.encrypted && config.password === undefined) {
-    throw new KesError("PemInvalid", `tls.key: ${config.key} is encrypted; set tls.password to open it`);
+  const read = await readTls(config);
+  if ("faults" in read) throw read.faults[0];
+  return read.material;
+}
+
+/** The material, or all that is wrong with the files. */
+export type TlsReading =
+  { readonly material: TlsMaterial } | { readonly faults: readonly [SettingError, ...SettingError[]] };
+
+export async function readTls(config: TlsConfig): Promise<TlsReading> {
+  const [chain, key, ca] = await Promise.allSettled([readChain(config), readKey(config), readCa(config)]);
+  if (chain.status === "fulfilled" && key.status === "fulfilled" && ca.status === "fulfilled") {
+    const material = materialOf(config, chain.value, key.value, ca.value);
+    const fault = pairFault(material, chain.value.leaf, config);
+    return fault === undefined ? { material } : { faults: [fault] };
   }
-  const verify = config.auth === "on";
-  const ca = config.ca === undefined ? undefined : await readCaPool("tls.ca", config.ca);
-  const material: TlsMaterial = {
-    cert: chain.map((certificate) => certificate.toString()).join(""),
-    key: key.pem,
+  const reasons = [chain, key, ca].flatMap((part): unknown[] => (part.status === "rejected" ? [part.reason] : []));
+  const [first, ...others] = reasons.map(asFault);
+  if (first === undefined) throw new Error("nothing was refused");
+  return { faults: [first, ...others] };
+}
+
+function asFault(reason: unknown): SettingError {
+  if (reason instanceof SettingError) return reason;
+  throw reason;
+}
+
+interface Chain {
+  readonly leaf: X509Certificate;
+  /** PEM, leaf first. */
+  readonly pem: string;
+}
+
+async function readChain({ cert }: TlsConfig): Promise<Chain> {
+  const chain = await readCertificates("tls.cert", cert);
+  const [leaf] = chain;
+  if (leaf === undefined) throw new SettingError("PemInvalid", "tls.cert", `${cert} holds no certificate`);
+  checkLeaf(leaf, cert);
+  return { leaf, pem: chain.map((certificate) => certificate.toString()).join("") };
+}
+
+async function readKey({ key, password }: TlsConfig): Promise<string> {
+  const { pem, encrypted } = await readPrivateKey("tls.key", key);
+  if (!encrypted || password !== undefined) return pem;
+  throw keyFault(`${key} is encrypted; set tls.password to open it`);
+}
+
+async function readCa({ ca }: TlsConfig): Promise<CaPool> {
+  return ca === undefined ? { pool: [], files: [] } : readCaPool("tls.ca", ca);
+}
+
+function materialOf(config: TlsConfig, chain: Chain, key: string, { pool, files }: CaPool): TlsMaterial {
+  return {
+    cert: chain.pem,
+    key,
     passphrase: config.password,
-    notAfter: validUntil(leaf),
-    verify,
-    pool: ca?.pool ?? [],
-    files: [config.key, config.cert, ...(config.ca === undefined ? [] : [config.ca]), ...(ca?.files ?? [])],
+    notAfter: validUntil(chain.leaf),
+    verify: config.auth === "on",
+    pool,
+    files: [config.key, config.cert, ...(config.ca === undefined ? [] : [config.ca]), ...files],
   };
-  checkPair(material, leaf, config);
-  return material;
 }
 
 function checkLeaf(leaf: X509Certificate, path: string): void {
   if (leaf.subjectAltName === undefined || !/(^|, )(DNS|IP Address):/.test(leaf.subjectAltName)) {
     const problem = "certificate does not contain any DNS or IP address as SAN";
-    throw new KesError(
-      "PemInvalid",
-      `invalid TLS certificate: ${problem}: ${path}; issue it with a SAN that clients use`,
-    );
+    const reason = `invalid TLS certificate: ${problem}: ${path}; issue it with a SAN that clients use`;
+    throw new SettingError("PemInvalid", "tls.cert", reason);
   }
 }
 
-function checkPair(material: TlsMaterial, leaf: X509Certificate, config: TlsConfig): void {
+/** Why key and certificate cannot be used together. */
+function pairFault(material: TlsMaterial, leaf: X509Certificate, { key, cert }: TlsConfig): SettingError | undefined {
+  const passphrase = material.passphrase === undefined ? {} : { passphrase: material.passphrase };
+  let privateKey;
   try {
-    const passphrase = material.passphrase === undefined ? {} : { passphrase: material.passphrase };
-    const key = createPrivateKey({ key: material.key, format: "pem", ...passphrase });
-    if (leaf.checkPrivateKey(key))
-      return void createSecureContext({ cert: material.cert, key: material.key, ...passphrase });
+    privateKey = createPrivateKey({ key: material.key, format: "pem", ...passphrase });
   } catch (error) {
-    const hint = material.passphrase === undefined ? "" : " (is tls.password right?)";
-    throw new KesError("PemInvalid", `tls.key: ${config.key} cannot be used: ${messageOf(error)}${hint}`, {
-      cause: error,
-    });
+    const hint =
+      material.passphrase === undefined
+        ? ""
+        : ", or the key is encrypted with another password (is tls.password right?)";
+    return keyFault(`${key} cannot be read: it is damaged or of an unknown kind${hint}`, error);
   }
-  throw new KesError("PemInvalid", `tls.key: ${config.key} is not the private key of the certificate ${config.cert}`);
+  if (!leaf.checkPrivateKey(privateKey)) return keyFault(`${key} is not the private key of the certificate ${cert}`);
+  try {
+    createSecureContext({ cert: material.cert, key: material.key, ...passphrase });
+    return undefined;
+  } catch (error) {
+    return keyFault(`${key} cannot be used with ${cert}: ${opensslReason(error)}`, error);
+  }
+}
+
+function keyFault(reason: string, cause?: unknown): SettingError {
+  return new SettingError("PemInvalid", "tls.key", reason, cause);
+}
+
+/** Such as `ee key too small`, out of `error:0A00018F:SSL routines::ee key too small`. */
+function opensslReason(error: unknown): string {
+  const reason = error instanceof Error && "reason" in error ? error.reason : undefined;
+  return typeof reason === "string" ? reason : messageOf(error);
 }
 
 /** Options of a tls.Server, and of setSecureContext on reload. */

@@ -164,10 +164,17 @@ describe("KeySecure: faults of a call", { concurrency: 8 }, () => {
 
   const lasting: [string, Spoil, RegExp][] = [
     ["StoreUnreachable", { kind: "reset" }, /socket hang up; the store or something in between closed the connection/],
-    ["StoreFailed", { kind: "status", status: 503, body: "busy" }, /answered 503 \(busy\); look into its log/],
+    ["StoreFailed", { kind: "status", status: 503, body: "busy" }, /answered 503; look into its log/],
     ["StoreFailed", { kind: "status", status: 403 }, /answered 403; give the token's user the right/],
     ["StoreFailed", { kind: "status", status: 429 }, /answered 429; it is throttling/],
     ["StoreFailed", { kind: "status", status: 404, type: "text/html", body: "<h1>" }, /404 \(a web page\); check that/],
+    [
+      "StoreFailed",
+      { kind: "status", status: 404, body: "404 page not found\n" },
+      /answered 404; check that keystore\.gemalto\.keysecure\.endpoint is/,
+    ],
+    ["StoreFailed", { kind: "status", status: 404, body: "default backend - 404" }, /answered 404; check that/],
+    ["StoreFailed", { kind: "status", status: 404 }, /answered 404; check that/],
     ["StoreFailed", { kind: "body", body: "{}" }, /the answer holds no material; check that/],
   ];
   for (const [code, spoil, text] of lasting) {
@@ -182,6 +189,46 @@ describe("KeySecure: faults of a call", { concurrency: 8 }, () => {
       assert.match(error.message, text);
     });
   }
+
+  test("a 404 in the API's own words, as JSON or as text, is no such key", async () => {
+    const fake = await start();
+    await using store = await openStore(fake);
+    for (const body of ['{"code":1,"codeDesc":"NCERRNotFound"}', "Resource not found"]) {
+      fake.spoil({ on: /export/, spoil: { kind: "status", status: 404, body } });
+      assert.equal((await failure(store.get("key", soon()))).code, "KeyNotFound", body);
+    }
+  });
+
+  test("what a listing is refused with is told", async () => {
+    const fake = await start();
+    await using store = await openStore(fake);
+    const body = '{"code":7,"codeDesc":"NCERRForbidden: not in this domain"}';
+    fake.spoil({ on: /limit=/, spoil: { kind: "status", status: 403, body } });
+    assert.match((await failure(store.list("", soon()))).message, /answered 403 \(7: NCERRForbidden: not in this/);
+  });
+
+  test("an answer that repeats the key, whole, in part or encoded, brings nothing of it into the message", async () => {
+    const material = `{"bytes":"${Buffer.alloc(32, "secret").toString("base64")}"}`;
+    const echoes: readonly string[] = [
+      material,
+      JSON.stringify({ material }),
+      JSON.stringify({ code: 4, codeDesc: `NCERRBadRequest: invalid seed "${material}"` }),
+      JSON.stringify({ code: material, codeDesc: "NCERRBadRequest" }),
+      `${"x".repeat(170)}${material}`,
+      `invalid seed ${material.slice(0, 30)}...`,
+      Buffer.from(material).toString("hex"),
+      encodeURIComponent(material),
+    ];
+    for (const body of echoes) {
+      const fake = await start();
+      await using store = await openStore(fake);
+      for (const on of [/^POST .*secrets$/, /export/]) fake.spoil({ on, spoil: { kind: "status", status: 422, body } });
+      for (const call of [store.create("key", Buffer.from(material), soon()), store.get("key", soon())]) {
+        const { message } = await failure(call);
+        assert.match(message, /^(?:creating|reading) key key at .* answered 422(?: \(code 4\))?; look into its log$/);
+      }
+    }
+  });
 
   test("no call outlives its signal, whatever the server does", async () => {
     const fake = await start();
@@ -322,6 +369,21 @@ describe("KeySecure under the key service", { concurrency: 8 }, () => {
       fake.spoil({ on: /./, spoil, times: 1000 });
       for (let at = 0; at < 50; at += 1) await keys.generate("key", Buffer.alloc(0), soon);
     }
+  });
+
+  test("a cached key outlives its time while a router before KeySecure knows no way to it", async () => {
+    const fake = await start();
+    const store = await openStore(fake);
+    await using keys = new KeyService({ store, cache: { ...cache, any: 50 }, policy });
+    await keys.create("key", { createdBy: "test" }, soon());
+    await keys.generate("key", Buffer.alloc(0), soon);
+    fake.spoil({ on: /./, spoil: { kind: "status", status: 404, body: "404 page not found\n" }, times: 1000 });
+    const before = fake.requests.length;
+    while (fake.requests.length === before) {
+      await sleep(20);
+      await keys.generate("key", Buffer.alloc(0), soon);
+    }
+    for (let at = 0; at < 50; at += 1) await keys.generate("key", Buffer.alloc(0), soon);
   });
 
   test("every answered create is there afterwards, through 40 faults", async () => {

@@ -40,8 +40,22 @@ export const cloudStores: readonly Mutant[] = [
   {
     name: "a web page that says 404 makes the key missing",
     file: "sidecar/keystore/gemalto/keysecure-failure.ts",
-    find: 'return status === 404 && contentType !== "text/html";',
-    replace: "return status === 404;",
+    find: "answer.status === 404 && !isWebPage(answer) &&",
+    replace: "answer.status === 404 &&",
+    tests: [gemalto],
+  },
+  {
+    name: "a router that says 404 makes the key missing",
+    file: "sidecar/keystore/gemalto/keysecure-failure.ts",
+    find: " && !isRouterPage(answer);",
+    replace: ";",
+    tests: [gemalto],
+  },
+  {
+    name: "a refused create tells what the answer says",
+    file: keySecure,
+    find: "if (answer.status !== 201) throw refusedWithMaterial(",
+    replace: "if (answer.status !== 201) throw refused(",
     tests: [gemalto],
   },
   {

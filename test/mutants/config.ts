@@ -26,6 +26,20 @@ export const config: readonly Mutant[] = [
     tests: [load],
   },
   {
+    name: "an API key in place of an identity is taken for a name and shown",
+    file: "sidecar/config/access-section.ts",
+    find: "if (!isMeantAsApiKey(value)) return undefined;",
+    replace: "if (!isMeantAsApiKey(value) || !isIdentityHash(value)) return undefined;",
+    tests: [load],
+  },
+  {
+    name: "a note shows what a variable holds",
+    file: "sidecar/config/access-section.ts",
+    find: "at.note(noAdmin(at.written))",
+    replace: "at.note(noAdmin(value))",
+    tests: [load],
+  },
+  {
     name: "two key stores are accepted",
     file: "sidecar/config/keystore-section.ts",
     find: "for (const { name, at } of real.slice(1)) {",

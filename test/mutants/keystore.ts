@@ -18,8 +18,8 @@ export const keystore: readonly Mutant[] = [
   {
     name: "the directory is not synced after a create",
     file: directory,
-    find: "name, what))) return false;\n      await this.sync();\n",
-    replace: "name, what))) return false;\n",
+    find: "      await this.sync();\n      isUnsynced = false;\n",
+    replace: "      isUnsynced = false;\n",
     tests: [crash],
   },
   {
@@ -39,8 +39,8 @@ export const keystore: readonly Mutant[] = [
   {
     name: "a create does not look once more whether the volume is there",
     file: directory,
-    find: "      await confirm();\n      if (",
-    replace: "      if (",
+    find: "      await confirm();\n      isUnsynced = ",
+    replace: "      isUnsynced = ",
     tests: [open],
   },
   {
@@ -52,9 +52,9 @@ export const keystore: readonly Mutant[] = [
   },
   {
     name: "another server's create under way is swept",
-    file: directory,
-    find: "facts !== undefined && now - facts.modifiedAt > abandonedAfterNs",
-    replace: "facts !== undefined",
+    file: "sidecar/keystore/fs/leftovers.ts",
+    find: "if (age > BigInt(abandonedAfter) * 1_000_000n) old.push(name)",
+    replace: "if (age > 0n) old.push(name)",
     tests: [open],
   },
   {

@@ -143,6 +143,13 @@ export const operatorIdentity: readonly Mutant[] = [
     tests: [certificate],
   },
   {
+    name: "what was only asserted is taken for the certificate's key",
+    file: `${folder}/certificate-source.ts`,
+    find: "if (entry.revision === undefined) return false;",
+    replace: "",
+    tests: [certificate],
+  },
+  {
     name: "a lost request takes the key with it",
     file: `${folder}/certificate-source.ts`,
     find: "requests.current ?? provenBefore(certificate, previous)",

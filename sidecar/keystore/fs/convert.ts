@@ -97,6 +97,13 @@ export async function rewrapStore(
   }
 }
 
+/** True if nothing in the store at `path` is sealed, so that any wrapping key may be its first. @throws KesError */
+export async function isPlainStore(path: string, calls: FsCalls = nodeFsCalls): Promise<boolean> {
+  const directory = new StoreDirectory(path, calls);
+  if ((await directory.factsOf(markerName)) !== undefined) return false;
+  return (await sealedStoreId(directory, selectNames(await directory.files(), ""))) === undefined;
+}
+
 /** Marks the directory as being encrypted, under the store id its sealed values have, if there are any. */
 async function beginEncryption(directory: StoreDirectory, keys: readonly WrappingKey[]): Promise<Buffer> {
   const names = selectNames(await directory.files(), "");

@@ -23,6 +23,11 @@ export function formatWrappingKey(key: WrappingKey): string {
   return prefix + key.secret.reveal().toString("base64");
 }
 
+/** The command that makes a wrapping key in a file, for an existing server: `kes init` makes a new server's. */
+export function wrappingKeyRecipe(file: string): string {
+  return `(umask 077; echo "${prefix}$(openssl rand -base64 32)" > ${file})`;
+}
+
 /**
  * Reads the text form; surrounding white space is ignored. `source` says where the text stood, for the message.
  * @throws KesError ConfigInvalid

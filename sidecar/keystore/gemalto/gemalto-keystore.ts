@@ -10,7 +10,16 @@ import type { Diagnosis } from "../diagnosis.ts";
 import type { Keystore, StoreStatus } from "../keystore.ts";
 import { keyExists, keyNotFound, requireName, requireSize, selectNames } from "../listing.ts";
 import { untilAborted } from "../until-aborted.ts";
-import { fieldsOf, isNotFound, isObject, noAnswer, notUnderstood, refused } from "./keysecure-failure.ts";
+import {
+  fieldsOf,
+  isNotFound,
+  isObject,
+  isRouterPage,
+  noAnswer,
+  notUnderstood,
+  refused,
+  refusedWithMaterial,
+} from "./keysecure-failure.ts";
 import type { Attempt } from "./keysecure-failure.ts";
 import type { RestAnswer, RestCall, RestClient } from "./rest-client.ts";
 import type { Session } from "./session.ts";
@@ -52,7 +61,7 @@ export class GemaltoKeystore implements Keystore {
       const body = { dataType: "seed", material: textOf(name, value), name };
       const answer = await this.#call({ method: "POST", path: secrets, body }, signal);
       if (answer.status === 409) throw keyExists(name);
-      if (answer.status !== 201) throw refused(answer, attempt);
+      if (answer.status !== 201) throw refusedWithMaterial(answer, attempt);
     });
   }
 
@@ -61,7 +70,7 @@ export class GemaltoKeystore implements Keystore {
       requireName(name);
       const answer = await this.#call({ method: "POST", path: `${secrets}/${name}/export?type=name` }, signal);
       if (isNotFound(answer)) throw keyNotFound(name);
-      if (answer.status !== 200) throw refused(answer, attempt);
+      if (answer.status !== 200) throw refusedWithMaterial(answer, attempt);
       const { material } = fieldsOf(answer.text);
       if (typeof material !== "string") throw notUnderstood("the answer holds no material", attempt);
       return Buffer.from(material);
@@ -91,7 +100,7 @@ export class GemaltoKeystore implements Keystore {
       const start = performance.now();
       const answer = await this.#parts.client.call({ method: "GET", path: "/" }, signal);
       const latency = performance.now() - start;
-      if (answer.status >= 500) throw refused(answer, attempt);
+      if (answer.status >= 500 || isRouterPage(answer)) throw refused(answer, attempt);
       // Without a login it cannot serve; with one, this asks nobody.
       await this.#parts.session.token();
       return { latency };

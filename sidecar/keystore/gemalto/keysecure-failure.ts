@@ -22,9 +22,21 @@ export function noAnswer(error: unknown, { what, host }: Attempt): KesError {
 }
 
 /** The failure of a call that was answered with another status than those that mean something to it. */
-export function refused(answer: RestAnswer, { what, host }: Attempt): KesError {
-  const { status } = answer;
-  const said = saidBy(answer);
+export function refused(answer: RestAnswer, attempt: Attempt): KesError {
+  return refusal(answer, saidBy(answer), attempt);
+}
+
+/**
+ * The same of a call that carries key material, there or back: its answer may repeat that, whole, in part or encoded, so
+ * nothing of its text is told but the number of the error.
+ */
+export function refusedWithMaterial(answer: RestAnswer, attempt: Attempt): KesError {
+  const { code } = fieldsOf(answer.text);
+  const said = isWebPage(answer) ? webPage : "";
+  return refusal(answer, Number.isSafeInteger(code) ? `code ${String(code)}` : said, attempt);
+}
+
+function refusal({ status }: RestAnswer, said: string, { what, host }: Attempt): KesError {
   const text = `${what} at KeySecure (${host}) failed: it answered ${status}${said === "" ? "" : ` (${said})`}`;
   return new KesError("StoreFailed", `${text}; ${remedyOf(status)}`, { details: { status } });
 }
@@ -35,12 +47,27 @@ export function notUnderstood(why: string, { what, host }: Attempt): KesError {
   return new KesError("StoreFailed", text);
 }
 
+/** The whole text of what routers (Go, Traefik; ingress-nginx) say to an address that they know nothing of. */
+const routerPages: ReadonlySet<string> = new Set(["404 page not found", "default backend - 404"]);
+
 /**
- * Whether a 404 is the API's "no such secret": a web page is a proxy, or another server, that knows no such address. A
- * wrong "not found" would drop keys from the cache.
+ * Whether a 404 is the API's "no such secret", which has words of its own (reference 5.8): a web page, a router's sentence
+ * or nothing at all is a proxy, or another server, that knows no such address. A wrong "not found" would drop keys from the
+ * cache.
  */
-export function isNotFound({ status, contentType }: RestAnswer): boolean {
-  return status === 404 && contentType !== "text/html";
+export function isNotFound(answer: RestAnswer): boolean {
+  return answer.status === 404 && !isWebPage(answer) && answer.text.trim() !== "" && !isRouterPage(answer);
+}
+
+/** Whether a router in between answered, which has no way to KeySecure now. */
+export function isRouterPage({ status, text }: RestAnswer): boolean {
+  return status === 404 && routerPages.has(text.trim());
+}
+
+const webPage = "a web page";
+
+function isWebPage({ contentType }: RestAnswer): boolean {
+  return contentType === "text/html";
 }
 
 function remedyOf(status: number): string {
@@ -52,8 +79,9 @@ function remedyOf(status: number): string {
 }
 
 /** What the answer says of itself: `{"code","codeDesc"}` or plain text, one line of it. */
-function saidBy({ text, contentType }: RestAnswer): string {
-  if (contentType === "text/html") return "a web page";
+function saidBy(answer: RestAnswer): string {
+  if (isWebPage(answer)) return webPage;
+  const { text } = answer;
   const { code, codeDesc } = fieldsOf(text);
   const words = [code, codeDesc].filter((part) => part !== undefined).map(String);
   const said = words.length > 0 ? words.join(": ") : text;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -32,7 +32,26 @@ describe("the identity of an API key", () => {
 
   test("a damaged one is refused", async () => {
     const { code, stderr } = await kes(["identity", "of", "kes:v1:AD9E"]);
-    assert.deepEqual([code, stderr], [1, "Error: parsing API key: kes: invalid API key: invalid length\n"]);
+    const remedy = "paste all of it: kes:v1: and 44 characters";
+    assert.deepEqual([code, stderr], [1, `Error: parsing API key: kes: invalid API key: invalid length; ${remedy}\n`]);
+  });
+
+  test("is found in a file that holds one, such as the admin.key of kes init", async () => {
+    await writeFile(join(cwd, "admin.key"), `\n${apiKey}\n`);
+    await writeFile(join(cwd, "damaged.key"), `${apiKey.slice(0, 20)}\n`);
+    for (const line of [["identity"], ["identity", "of"]]) {
+      assert.deepEqual(await kes([...line, "admin.key"], { cwd }), { code: 0, stdout: identity, stderr: "" });
+      assert.match(
+        (await kes([...line, "damaged.key"], { cwd })).stderr,
+        /^Error: parsing API key: .*; paste all of it/,
+      );
+    }
+    const piped = await kes(["identity", "of", "-"], { cwd, stdin: `${apiKey}\n` });
+    assert.equal(piped.stdout, identity);
+  });
+
+  test("does not depend on blanks around it", async () => {
+    assert.equal((await kes(["identity", "of", ` ${apiKey}\n`])).stdout, identity);
   });
 });
 
@@ -92,6 +111,39 @@ test("kes identity new does not overwrite a file without --force, and does with 
   );
   assert.equal((await kes([...line, "--force"], { cwd })).code, 0);
   assert.match(await readFile(join(cwd, "b.crt"), "utf8"), /BEGIN CERTIFICATE/);
+});
+
+describe("kes identity new that cannot write both files leaves what is there, and nothing else", () => {
+  const cases: readonly [what: string, key: string, cert: string, sentence: RegExp][] = [
+    ["no directory for the certificate", "a.key", "nodir/a.crt", /cannot write 'nodir\/a.crt': no such file or dir/],
+    ["no directory for the key", "nodir/a.key", "a.crt", /cannot write 'nodir\/a.key': no such file or directory/],
+    ["a directory in the certificate's place", "a.key", "dir", /cannot write 'dir': /],
+    ["one file for both", "a.key", "./a.key", /--key and --cert name the same file/],
+  ];
+  for (const [what, key, cert, sentence] of cases) {
+    for (const flags of [["--force"], []]) {
+      test([what, ...flags].join(", "), async () => {
+        const folder = await mkdtemp(join(cwd, "pair-"));
+        await mkdir(join(folder, "dir"));
+        const before = flags.length > 0 ? ["a.crt", "a.key"] : [];
+        for (const name of before) await writeFile(join(folder, name), `former ${name}`);
+        const line = ["identity", "new", "--key", key, "--cert", cert, ...flags];
+        const { code, stderr } = await kes(line, { cwd: folder });
+        assert.equal(code, 1);
+        assert.match(stderr, flags.length === 0 && cert === "dir" ? /certificate already exists/ : sentence);
+        assert.deepEqual((await readdir(folder)).toSorted(), [...before, "dir"]);
+        for (const name of before) assert.equal(await readFile(join(folder, name), "utf8"), `former ${name}`);
+      });
+    }
+  }
+
+  test("a directory in the key's place", async () => {
+    const folder = await mkdtemp(join(cwd, "pair-"));
+    await mkdir(join(folder, "dir"));
+    const { code } = await kes(["identity", "new", "--key", "dir", "--cert", "a.crt", "--force"], { cwd: folder });
+    assert.equal(code, 1);
+    assert.deepEqual((await readdir(folder)).toSorted(), ["a.crt", "dir"]);
+  });
 });
 
 test("kes identity new --encrypt asks for a password twice and writes a key that needs it", async () => {

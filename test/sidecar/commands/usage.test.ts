@@ -16,12 +16,16 @@ describe("a command line that is not understood ends with one sentence and exit 
     ["key import name", "no crypto key specified. See 'kes key import --help'"],
     ["key dek", "no key name specified. See 'kes key dek --help'"],
     ["server --dev --config x", "'--config' flag is not supported in development mode"],
+    ["server --dev --check", "'--check' flag is not supported in development mode: there is no configuration to check"],
     ["ls -i -p", "'-p / --policy' and '-i / --identity' must not be used at the same time"],
     ["log --audit --error", "cannot display audit and error logs at the same time"],
     ["metric --rate soon", `--rate: "soon" is not a duration such as 5s`],
     ["migrate", "no source specified. Use '--from' flag"],
     ["migrate --from a", "missing migration target. Use '--to' or '--server'"],
     ["migrate --from a --to b --force --merge", "'--force' and '--merge' flags are mutually exclusive"],
+    ["migrate [ --from a --to b", "'[' is not a pattern of key names: write for example 'my-*' or '[a-c]*'"],
+    ["migrate b-\\ --from a --to b", "'b-\\' is not a pattern of key names: write for example 'my-*' or '[a-c]*'"],
+    ["migrate  --from a --to b", "'' is not a pattern of key names: write for example 'my-*' or '[a-c]*'"],
     ["tool migrate --to b", "no source specified. Use '--from' flag"],
     ["keystore encrypt", "no configuration is given: set '--config FILE'. See 'kes keystore encrypt --help'"],
   ];
@@ -44,6 +48,7 @@ describe("words of the original that have no counterpart say what to do instead"
     ["secret ls -k", /storing secrets is not supported/],
     ["update --downgrade v1", /releases and images are at https:/],
     ["migrate --from a --server host -e enclave", /'--server' is not supported/],
+    ["migrate --server host", /'--server' is not supported/],
     ["init --config file path", /stateful servers.* are not supported/],
   ];
   for (const [line, sentence] of cases) {

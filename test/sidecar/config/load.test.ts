@@ -4,15 +4,20 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { loadConfig } from "../../../sidecar/config/load.ts";
 import type { LoadInput, LoadResult } from "../../../sidecar/config/load.ts";
+import { encodeApiKey, identityOfSeed } from "../../../sidecar/contract/identity.ts";
 import { ConfigError, renderNotes, renderProblems } from "../../../sidecar/config/problem.ts";
 import { isKesError } from "../../../sidecar/errors.ts";
 
 const minio = "a".repeat(64);
+const seed = Buffer.alloc(32, 7);
+const apiKey = encodeApiKey(seed);
 const env = {
   MINIO_KES_IDENTITY: minio,
   ADMIN: "d".repeat(64),
   KEY_PASSWORD: "canary",
   OFFLINE: "2m",
+  ADMIN_NAME: "canary",
+  API_KEY: apiKey,
   WRAP: "kes-wrap:v1:x",
   EMPTY: "",
 };
@@ -452,6 +457,16 @@ describe("problems", () => {
     ["a file that is a list", "- a", [/found a list, expected a map/]],
     ["two documents", "a: 1\n---\nb: 2\n", [/more than one YAML document/]],
     ["no YAML", "a: [", [/not valid YAML/]],
+    [
+      "a lone asterisk",
+      "policy: {p: {allow: [/v1/api,\n *]}}",
+      [/^f:2: a text that begins with \* must be quoted: "\*"$/],
+    ],
+    [
+      "a lone asterisk in a list",
+      "policy:\n  p:\n    allow:\n      - *\n",
+      [/^f:4: a text that begins with \* must be quoted/],
+    ],
   ];
   for (const [name, file, expected] of cases) {
     test(`${name} is refused`, () => {
@@ -500,6 +515,51 @@ describe("problems", () => {
     });
   });
 
+  test("an unset variable is told once, not as an absent setting too", () => {
+    const unset = [
+      base("admin: {identity: '${NOPE}'}", ["admin"]),
+      base("root: ${NOPE}\ntls: {key: k, cert: c, auth: on}", ["admin", "tls"]),
+      base("tls: {key: k, cert: '${NOPE}'}", ["tls"]),
+      base("keystore: {fs: {path: '${NOPE}'}}", ["keystore"]),
+    ];
+    for (const file of unset) {
+      const [first = "", ...others] = problems(file);
+      assert.match(first, /"NOPE" is not set/);
+      assert.deepEqual(others, []);
+    }
+  });
+
+  const misplaced: readonly (readonly [where: string, file: string])[] = [
+    ["admin.identity", base(`admin: {identity: "${apiKey}"}`, ["admin"])],
+    ["admin.identity", base("admin: {identity: '${API_KEY}'}", ["admin"])],
+    ["root", base(`root: "${apiKey} "\ntls: {key: k, cert: c, auth: on}`, ["admin", "tls"])],
+    [
+      "tls.proxy.identities[0]",
+      base("tls: {key: k, cert: c, proxy: {identities: ['${API_KEY}'], header: {cert: X}}}", ["tls"]),
+    ],
+    ["policy.p.identities[0]", base(`policy: {p: {identities: ["${apiKey}"]}}`)],
+    ["policy.p.identities[0]", base("policy: {p: {paths: [/x], identities: ['${API_KEY}']}}\nroot: _", ["admin"])],
+  ];
+  for (const [where, file] of misplaced) {
+    test(`an API key in place of an identity is refused and not shown: ${where}, ${file.includes("$") ? "variable" : "written"}`, () => {
+      const text = problems(file).join("\n");
+      assert.ok(text.includes(`${where}: this is an API key, which is secret; write its identity: `), text);
+      assert.ok(text.includes(identityOfSeed(seed)), text);
+      assert.ok(!text.includes(apiKey), text);
+    });
+  }
+
+  test("an API key that is cut off, or comes by --root, is not shown either", () => {
+    const part = apiKey.slice(0, 20);
+    const cut = problems(base(`admin: {identity: "${part}"}`, ["admin"]));
+    assert.match(cut.join("\n"), /^f:3: admin\.identity: this is an API key, and not a whole one; write an identity/);
+    assert.ok(!cut.join("\n").includes(part));
+    const byFlag = problems(base(""), { flags: { root: apiKey } });
+    assert.deepEqual(byFlag, [
+      `--root: this is an API key, which is secret; write its identity: ${identityOfSeed(seed)}`,
+    ]);
+  });
+
   test("they never show what an environment variable holds, nor misplaced text, nor lines of a broken file", () => {
     const texts = [
       problems(base("cache: {expiry: {any: '${KEY_PASSWORD}'}}")),
@@ -507,6 +567,9 @@ describe("problems", () => {
       problems('tls:\n  password: "canary\n'),
       problems("tls: {password: canary} canary\n"),
       problems("tls:\n  password: 'a' canary\n"),
+      problems(base("policy: {p: {identities: ['${ADMIN_NAME}']}, q: {identities: ['${ADMIN_NAME}']}}")),
+      notesOf(load(base("admin: {identity: '${ADMIN_NAME}'}", ["admin"]))),
+      notesOf(load(base("policy: {p: {identities: ['${ADMIN_NAME}']}}"))),
     ];
     for (const text of texts) assert.ok(!text.join("\n").includes("canary"), text.join("\n"));
   });
@@ -549,6 +612,25 @@ describe("notes", () => {
       /policy\.p\.allow\[0\]: matches nothing/,
     ],
     [
+      "a pattern with a star before its first slash, which matches",
+      base("policy: {p: {deny: ['*/v1/key/delete/*']}}"),
+      /policy\.p\.deny\[0\]: "\*\/v1\/key\/delete\/\*": here wildcards stay within/,
+    ],
+    ...(
+      [
+        ["/v1/key/create", ', did you mean "/v1/key/create/*"?'],
+        ["/v1/key/creat/*", ', did you mean "/v1/key/create/*"?'],
+        ["/v1/keys/create/*", ', did you mean "/v1/key/create/*"?'],
+        ["/key/create/*", ', did you mean "/v1/key/create/*"?'],
+        ["/v1/log/audits", ', did you mean "/v1/log/audit"?'],
+        ["/v1/secret/create/*", ""],
+      ] as const
+    ).map(([pattern, hint]): [string, string, RegExp] => [
+      `the pattern ${pattern}, which no route matches,`,
+      base(`policy: {p: {deny: ["${pattern}"]}}`),
+      new RegExp(`: policy\\.p\\.deny\\[0\\]: matches no route of the API${RegExp.escape(hint)}$`),
+    ]),
+    [
       "a pattern that meant something else",
       base("policy: {p: {deny: ['/v1/key/*/secret*']}}"),
       /policy\.p\.deny\[0\]: ./,
@@ -562,6 +644,24 @@ describe("notes", () => {
       assert.match(notes[0] ?? "", expected);
     });
   }
+
+  test("an admin that no client can be is noted where it counts: the file's, or that of --root", () => {
+    const file = base("admin: {identity: me}", ["admin"]);
+    assert.match(notesOf(load(file))[1] ?? "", /^f:3: admin\.identity: no client can be 'me', so there is no admin/);
+    const byFlag = notesOf(load(file, { flags: { root: "you" } }));
+    assert.match(byFlag.join("\n"), /^--root: no client can be 'you', so there is no admin/m);
+    assert.ok(!byFlag.join("\n").includes("'me'"));
+    assert.equal(load(file, { flags: { root: "disabled" } }).notes.length, 1);
+  });
+
+  test("patterns that a route matches have no note", () => {
+    const patterns = ["/*", "/v1/*", "/v1/key/list/", "/v1/key/create/my-*", "/v1/key/[a-d]*", "/v1/log/*", "/version"];
+    const { notes } = load(base(`policy: {p: {allow: ${JSON.stringify(patterns)}}}`));
+    assert.deepEqual(
+      notes.filter(({ message }) => message.includes("no route")),
+      [],
+    );
+  });
 
   test("a lone asterisk is an ordinary pattern", () => {
     assert.equal(

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { compileGoGlob } from "../../../sidecar/contract/go-glob.ts";
+import { canMatchPaths } from "../../../sidecar/contract/pattern-syntax.ts";
 import { compilePattern, matchesPrefix } from "../../../sidecar/contract/pattern.ts";
 
 interface Case {
@@ -61,6 +62,9 @@ const allowTable = [
   { pattern: "/v1/key/+(a)?/a", yes: ["/v1/key/+(a)x/a"], no: ["/v1/key/aa/a"] },
   { pattern: "!/v1/key/?", no: ["/v1/key/a", "/v1/status"] },
   { pattern: "#?", no: ["/v1/status"] },
+  { pattern: "*/v1/key/*", yes: ["/v1/key/a", "/v1/key/a/b"], no: ["/v1/key", "/x/v1/key/a"] },
+  { pattern: "**/v1", yes: ["/v1"], no: ["/v1/v1"] },
+  { pattern: "?/v1", no: ["/v1", "//v1"] },
   { pattern: "/v1/**/a", yes: ["/v1/x/a"], no: ["/v1/x/y/a", "/v1/a"] },
   { pattern: "/v1/key/create/.?", yes: ["/v1/key/create/.a"], no: ["/v1/key/create/..", "/v1/key/create/."] },
   { pattern: "*", yes: ["/", "/v1/status", "/version"] },
@@ -244,6 +248,40 @@ test("with one final star and no other wildcard our reading is the prefix readin
     { numRuns: 2000 },
   );
 });
+
+test("what cannot match paths matches none, by any reading", () => {
+  const rootless = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join("/"));
+  fc.assert(
+    fc.property(rootless, paths, (text, path) => {
+      const pattern = tryCompile(text);
+      if (pattern === undefined || canMatchPaths(text)) return;
+      assert.equal(pattern.matchesDeny(path), false);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+const reaching = [
+  { pattern: "/v1", can: true },
+  { pattern: "*", can: true },
+  { pattern: "**", can: true },
+  { pattern: "*/v1", can: true },
+  { pattern: "**/v1", can: true },
+  { pattern: "*/", can: true },
+  { pattern: "v1", can: false },
+  { pattern: "v1/*", can: false },
+  { pattern: "?/v1", can: false },
+  { pattern: "*?/v1", can: false },
+  { pattern: "[^a]/v1", can: false },
+  { pattern: "[^a]*", can: false },
+  { pattern: "*a*", can: false },
+];
+
+for (const { pattern, can } of reaching) {
+  test(`${pattern} ${can ? "can" : "cannot"} match request paths`, () => {
+    assert.equal(canMatchPaths(pattern), can);
+  });
+}
 
 test("no wildcard but a final star ever takes a slash, a dot segment or a missing segment", () => {
   const closed = patterns.filter((text) => !text.endsWith("*"));

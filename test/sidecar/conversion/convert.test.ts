@@ -1,7 +1,11 @@
 // What becomes of a configuration file: nothing of it is lost in silence, no secret is printed, and names fit.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import * as fc from "fast-check";
 import { stringify } from "yaml";
+import { compilePattern } from "../../../sidecar/contract/pattern.ts";
+import { canMatchPaths, patternFault } from "../../../sidecar/contract/pattern-syntax.ts";
+import { isKesError } from "../../../sidecar/errors.ts";
 import { convertConfig } from "../../../sidecar/conversion/convert.ts";
 import type { Conversion } from "../../../sidecar/conversion/convert.ts";
 import { everySetting, fileWith, hash, samples, untold, withSetting } from "./settings.ts";
@@ -225,6 +229,45 @@ describe("policies and keys become objects whose names the API server takes", ()
     assert.equal(warningsAt(conversion, "policy.odd.deny").length, 1);
   });
 
+  test("stars before the first slash, which match nothing, go and the rule stays", () => {
+    const starred = { starred: { allow: ["**/v1/key/create/[ab]c"], deny: ["*/v1/key/delete/*", "*/"] } };
+    // A class makes the two differ to releases that take it literally.
+    assert.throws(() => convert({ ...fileWith(), policy: starred }), {
+      code: "NotSupported",
+      message: /starred\.allow: .* cannot stand in a KesPolicy: write it without the leading \* first/,
+    });
+    starred.starred.allow = ["**/v1/key/create/?*"];
+    const conversion = convert({ ...fileWith(), policy: starred });
+    const spec = { allow: ["/v1/key/create/?*"], deny: ["/v1/key/delete/*", "/"] };
+    assert.deepEqual(specOf(conversion, "KesPolicy", "starred"), spec);
+    assert.deepEqual(conversion.warnings, convert(fileWith()).warnings);
+  });
+
+  test("whatever a pattern looks like, its object allows and refuses what it does, or is not made", () => {
+    const inner = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "?", "[ab]", "[^a]"), maxLength: 4 });
+    const first = fc.oneof(fc.constantFrom("", "*", "**", "***"), inner);
+    const patterns = fc
+      .tuple(first, fc.array(inner, { maxLength: 3 }))
+      .map(([head, rest]) => [head, ...rest].join("/"))
+      .filter((text) => patternFault(text) === undefined);
+    const segment = fc.string({ unit: fc.constantFrom("a", "b", ".", "*", "?", "[ab]"), maxLength: 3 });
+    const paths = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => `/${segments.join("/")}`);
+    const either = fc.constantFrom("allow" as const, "deny" as const);
+    fc.assert(
+      fc.property(patterns, either, fc.array(paths, { minLength: 20, maxLength: 20 }), (text, kind, asked) => {
+        const converted = patternsOf(kind, text);
+        if (converted === undefined) return;
+        const test = kind === "allow" ? "matchesAllow" : "matchesDeny";
+        for (const path of asked) {
+          const now = converted.some((pattern) => compilePattern(pattern)[test](path));
+          assert.equal(now, compilePattern(text)[test](path), `${text} as ${converted.join()} against ${path}`);
+        }
+        assert.equal(converted.length > 0, canMatchPaths(text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   test("a deny rule that cannot be said is no loss to be warned of but an error", () => {
     const open = { open: { allow: ["*"], deny: ["/v1/key/delete/[+a]*"] } };
     assert.throws(() => convert({ ...fileWith(), policy: open }), {
@@ -240,3 +283,18 @@ describe("policies and keys become objects whose names the API server takes", ()
     assert.throws(() => convert({ ...fileWith(), policy: long }), { code: "NotSupported", message: /more than 256/ });
   });
 });
+
+/** What a pattern becomes; undefined if it is refused. */
+function patternsOf(kind: "allow" | "deny", pattern: string): readonly string[] | undefined {
+  try {
+    const { [kind]: patterns = [] } = specOf(
+      convert({ ...fileWith(), policy: { p: { [kind]: [pattern] } } }),
+      "KesPolicy",
+      "p",
+    );
+    return Array.isArray(patterns) ? patterns : assert.fail("patterns are no list");
+  } catch (error) {
+    if (isKesError(error, "NotSupported")) return undefined;
+    throw error;
+  }
+}

@@ -32,6 +32,7 @@ before(async () => {
     "no-san.crt": noSan.certPem,
     "encrypted.key": privateKey.export(cipher),
     "empty.pem": "",
+    "damaged.crt": server.certPem.replace("\nM", "\n$"),
     "garbage.pem": "garbage\n",
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
@@ -101,6 +102,48 @@ describe("a configuration with several mistakes", () => {
   });
 });
 
+describe("--check of a configuration that names files that cannot be used", () => {
+  const store =
+    "keystore: { fs: { path: /nowhere, encryption: { keys: [{ file: w1.key }, { env: WRAP }, { file: / }] } } }";
+  const file = [
+    "admin: { identity: disabled }",
+    "tls:",
+    "  key: nowhere.key",
+    "  cert: nowhere.crt",
+    "  ca: nowhere.ca",
+    store,
+  ].join("\n");
+  const check = (...flags: readonly string[]): Promise<RunResult> => {
+    const path = join(folder, "files.yaml");
+    writeFileSync(path, file);
+    return kes(["server", "--config", path, "--check", ...flags], { cwd: folder, env: { WRAP: "none" } });
+  };
+
+  test("tells of all of them, each with the line of its setting", async () => {
+    const { code, stdout, stderr } = await check();
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.deepEqual(stderr.replaceAll(join(folder, "files.yaml"), "f").trimEnd().split("\n"), [
+      "f:3: tls.key: cannot read nowhere.key: the file does not exist",
+      "f:4: tls.cert: cannot read nowhere.crt: the file does not exist",
+      "f:5: tls.ca: cannot read nowhere.ca: the file does not exist",
+      "f:6: keystore.fs.encryption.keys[0]: the wrapping key file w1.key does not exist; restore it from its backup: a new one does not open the store",
+      "f:6: keystore.fs.encryption.keys[1]: the environment variable WRAP holds no wrapping key: it must be kes-wrap:v1: followed by 32 bytes in base64",
+      "f:6: keystore.fs.encryption.keys[2]: the wrapping key file / is a directory; name the file in it",
+    ]);
+  });
+
+  test("names the flag where a flag names the file", async () => {
+    const { stderr } = await check("--key", "other.nowhere");
+    assert.match(stderr, /^--key: cannot read other\.nowhere: the file does not exist\n/);
+    const { stdout } = await check("--json");
+    const report = JSON.parse(stdout) as { problems: { line: number; path: string }[] };
+    assert.deepEqual(report.problems.map(({ line, path }) => `${line} ${path}`).slice(0, 2), [
+      "3 tls.key",
+      "4 tls.cert",
+    ]);
+  });
+});
+
 describe("--check of a configuration that a server can start from", () => {
   test("says so, ends with 0 and listens nowhere", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
@@ -133,6 +176,7 @@ describe("a server does not start", () => {
       /tls\.cert: cannot read .*nowhere\.crt: the file does not exist/,
     ],
     ["with an empty certificate file", { cert: "empty.pem" }, /tls\.cert: .*empty\.pem holds no PEM certificate/],
+    ["with a damaged certificate", { cert: "damaged.crt" }, /tls\.cert: .*damaged\.crt cannot be read: it is damaged/],
     ["with garbage for a key", { key: "garbage.pem" }, /tls\.key: .*garbage\.pem holds no PEM private key/],
     ["with a key in place of the certificate", { cert: "server.key" }, /tls\.cert: .*holds a PEM block "PRIVATE KEY"/],
     [
@@ -144,7 +188,7 @@ describe("a server does not start", () => {
     [
       "with an encrypted key and a wrong password",
       { key: "encrypted.key", lines: ["  password: wrong"] },
-      /tls\.key: .*cannot be used: .*is tls\.password right\?/,
+      /tls\.key: .*cannot be read: it is damaged .*is tls\.password right\?/,
     ],
     [
       "with a certificate that names no host",
@@ -158,7 +202,8 @@ describe("a server does not start", () => {
         const { code, stdout, stderr } = await start(settings, ...flags);
         assert.deepEqual([code, stdout], [1, ""]);
         assert.match(stderr, sentence);
-        assert.match(stderr, /^Error: [^\n]+\n$/);
+        assert.match(stderr, flags.length > 0 ? /^\/[^\n]+server\.yaml:[56]: tls\.[^\n]+\n$/ : /^Error: [^\n]+\n$/);
+        assert.doesNotMatch(stderr, /error:\d/);
       }
     });
   }
@@ -207,6 +252,16 @@ describe("kes server --dev", () => {
     }
     assert.equal(await server.stop("SIGINT"), 0);
     assert.ok(server.stdout().endsWith("\n=> Stopping server... Goodbye.\n"));
+  });
+
+  test("says which flags have no effect there", async () => {
+    const flags = ["--key", "nope", "--tls-cert", "nope", "--root", "me", "--auth", "foo", "--mtls-auth", "verify"];
+    await using server = startProcess(["server", "--dev", "--addr", "127.0.0.1:0", ...flags], { cwd: folder });
+    await server.shows("Server is up and running");
+    assert.equal(await server.stop("SIGINT"), 0);
+    for (const flag of ["--key", "--cert", "--root", "--auth", "--mtls-auth"]) {
+      assert.ok(server.stderr().includes(`'${flag}' flag has no effect in development mode`), server.stderr());
+    }
   });
 });
 
