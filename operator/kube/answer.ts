@@ -1,4 +1,4 @@
-// Reading what the API server answers: JSON bodies, and Status objects for what it refuses.
+// Reading answers over HTTP: bodies no longer than they may be, and the Status objects of an API server that refuses.
 import type { IncomingMessage } from "node:http";
 import { ApiError } from "./errors.ts";
 import type { Attempt, Refusal, StatusCause } from "./errors.ts";
@@ -6,14 +6,15 @@ import type { Attempt, Refusal, StatusCause } from "./errors.ts";
 /** Bytes; V8 makes no longer strings. */
 const maxBody = 512 * 1024 * 1024;
 
-/** The whole body. @throws Error when the connection breaks or it is too long */
-export async function bodyOf(response: IncomingMessage): Promise<string> {
+/** The whole body. @param most bytes, counted as they come @throws Error when the connection breaks or it is too long */
+export async function bodyOf(response: IncomingMessage, most = maxBody): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of bytesOf(response)) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > maxBody) throw new Error(`the API server sent more than ${maxBody} bytes`);
+    // Leaving the loop ends the connection.
+    if (size > most) throw new Error(`the answer has more than ${most} bytes`);
   }
   return Buffer.concat(chunks).toString("utf8");
 }

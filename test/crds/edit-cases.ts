@@ -46,9 +46,13 @@ const keystores: readonly EditCase[] = [
     { vault: { namespace: null } },
     { vault: { prefix: "kes" } },
   ]),
-  ...guarded("another transit key of vault, or none,", vault({ transit: { key: "kes" } }), [
+  ...guarded("another transit key or mode of vault, or none,", vault({ transit: { key: "kes" } }), [
     { vault: { transit: { key: "other" } } },
+    { vault: { transit: { mode: "remote" } } },
     { vault: { transit: null } },
+  ]),
+  ...guarded("another transit key or mode of vault, or none,", vault(), [
+    { vault: { transit: { key: "kes", mode: "remote" } } },
   ]),
   ...guarded("another region, endpoint or prefix of aws", aws({ prefix: "kes/" }), [
     { aws: { region: "eu-west-1" } },

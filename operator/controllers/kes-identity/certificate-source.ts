@@ -50,8 +50,10 @@ function provenBefore(
 ): KeySighting | undefined {
   if (certificate === undefined || previous?.source !== "Certificate") return undefined;
   const { revision, notAfter } = certificate.status ?? {};
-  // A Certificate that was made anew counts its revisions anew, and has none as long as it lives on the old Secret.
+  // A Certificate that was made anew counts its revisions anew, and has none as long as it lives on the old Secret. When a
+  // certificate ends is public: only an entry with a revision, which a request gave it, had its key proven.
   const isThisOne = (entry: IdentityHash): boolean => {
+    if (entry.revision === undefined) return false;
     return revision === undefined ? isSameTime(entry.notAfter, notAfter) : entry.revision === revision;
   };
   const entry = previous.identities?.find(isThisOne);

@@ -1,14 +1,16 @@
 // Brings the children of one KesServer to what the plan says, by server-side apply, and removes those that must not be there.
 // A child that was applied as planned and still says so costs no call: the annotation holds a hash of what was applied, and
-// the cache tells whether somebody has changed it since; who had to put something right says so.
+// the cache tells whether somebody has changed it since; who had to put something right says so. An object that is not the
+// server's own is never touched.
 import { annotations, fieldManagers } from "../../api/kinds.ts";
 import type { KesServer } from "../../api/generated.ts";
-import type { KubeApi } from "../../kube/api.ts";
+import type { ApplyOptions, KubeApi } from "../../kube/api.ts";
 import type { Cache } from "../../kube/cache.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { keyOf, refOfObject } from "../../kube/object.ts";
 import type { KubeObject, Resource } from "../../kube/object.ts";
 import { carries } from "../../runtime/carries.ts";
+import { requireOwn } from "./own-child.ts";
 import type { Plan, PlannedObject } from "./plan.ts";
 
 export interface ChildrenDeps {
@@ -29,6 +31,12 @@ interface LastApply {
   /** The version that it left: a value that the API server spells anew is no drift. */
   readonly version: string | undefined;
   readonly uid: string | undefined;
+}
+
+/** Of one child. */
+interface Known {
+  readonly live: KubeObject | undefined;
+  readonly left: LastApply | undefined;
 }
 
 export class Children {
@@ -65,19 +73,42 @@ export class Children {
     const id = `${resource.group}/${resource.plural} ${keyOf(ref)}`;
     if (live !== undefined) requireOwn(live, object);
     if (live !== undefined && this.#isInOrder(id, live, object)) return "unchanged";
-    const stored = await this.#write(resource, object, signal);
+    const stored = await this.#write({ resource, object }, { live, left: this.#left.get(id) }, signal);
     const { resourceVersion: version, uid } = stored.metadata;
     const isRepair = this.#isRepair(id, live, stored);
     this.#left.set(id, { hash: hashOf(object), over: live?.metadata.resourceVersion, version, uid });
     return isRepair ? "repaired" : "applied";
   }
 
-  async #write(resource: Resource, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+  async #write({ resource, object }: PlannedObject, known: Known, signal: AbortSignal): Promise<KubeObject> {
+    const options = { signal, fieldManager: fieldManagers.objects };
     try {
-      return await this.#deps.api.apply(resource, object, { signal, fieldManager: fieldManagers.objects });
+      if (known.live === undefined) return await this.#writeUnseen({ resource, object }, known.left, options);
+      return await this.#deps.api.apply(resource, object, options);
     } catch (error) {
       throw isOwnerOfClaimRefused(error, object) ? new Error(ownerOfClaim(object), { cause: error }) : error;
     }
+  }
+
+  /** The cache has only what bears our label. What there is besides is looked at when an apply has met it. */
+  async #writeUnseen(
+    { resource, object }: PlannedObject,
+    left: LastApply | undefined,
+    options: ApplyOptions,
+  ): Promise<KubeObject> {
+    const { api } = this.#deps;
+    try {
+      return await api.apply(resource, unlessTaken(object, left), options);
+    } catch (error) {
+      // A uid that is another one is invalid.
+      if (!(error instanceof ApiError) || !(error.isConflict || error.isInvalid)) throw error;
+    }
+    const { namespace, name } = refOfObject(object);
+    // A list of one takes no right that the watches do not.
+    const one = { namespace, fieldSelector: `metadata.name=${name}`, signal: options.signal };
+    const [found] = (await api.list<KubeObject>(resource, one)).items;
+    if (found !== undefined) requireOwn(found, object);
+    return await api.apply(resource, object, options);
   }
 
   /** Whether it had been as it is now before, as far as we know. @param live as the cache had it */
@@ -108,13 +139,13 @@ export class Children {
   }
 }
 
-/** Names are made from the names of users' objects, so two may meet. @throws Error that says what to do */
-function requireOwn(live: KubeObject, intent: KubeObject): void {
-  const owner = live.metadata.ownerReferences?.find(({ controller }) => controller === true);
-  if (owner === undefined || intent.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) !== false) return;
-  throw new Error(
-    `${live.kind} ${live.metadata.name} belongs to ${owner.kind} ${owner.name}; rename one of the two, or delete the object`,
-  );
+/**
+ * An apply that the API server refuses when there is an object other than the one that was left. Of what it makes anew it
+ * ignores the version, and nothing that is there has version 1: the store was empty then.
+ */
+function unlessTaken(object: KubeObject, left: LastApply | undefined): KubeObject {
+  const expected = left?.uid === undefined ? { resourceVersion: "1" } : { uid: left.uid };
+  return { ...object, metadata: { ...object.metadata, ...expected } };
 }
 
 /** Where owners are checked, they are changed by those alone who may delete; with a claim go its keys, so we may not. */

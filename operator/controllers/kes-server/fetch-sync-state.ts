@@ -1,6 +1,6 @@
 // Reads `/syncz` of one pod. The pod is believed no further than its answer reads as one: it may be of another release.
 import { request } from "node:http";
-import { text } from "node:stream/consumers";
+import { bodyOf } from "../../kube/answer.ts";
 import type { SyncState } from "../../../sidecar/contract/sync-state.ts";
 
 /** Milliseconds for the whole call. */
@@ -20,13 +20,12 @@ function get(url: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   // A connection per call: pods come and go, and each is asked once a minute.
   const call = request(url, { agent: false, signal: AbortSignal.timeout(deadline) }, (response) => {
-    const length = Number(response.headers["content-length"] ?? 0);
-    if (response.statusCode !== 200 || length > maxAnswer) {
+    if (response.statusCode !== 200) {
       response.destroy();
-      reject(new Error(`its /syncz answers ${response.statusCode} with ${length} bytes`));
+      reject(new Error(`its /syncz answers ${response.statusCode}`));
       return;
     }
-    text(response).then(resolve, reject);
+    bodyOf(response, maxAnswer).then(resolve, reject);
   });
   call.on("error", (error) => {
     reject(

@@ -62,6 +62,15 @@ test("a Certificate made anew over the old Secret is known by the end of what is
   assert.equal(find({}, { certificate, before: [entry] }).isKeyUnknown, true);
 });
 
+test("a hash that was only asserted is not the certificate's key, whatever its certificate says of its end", () => {
+  const certificate = aCertificate({ ready: false, status: { notAfter: at(day) } });
+  const asserted = { hash: hashOf("a"), state: "Retiring", notAfter: at(day), expiresAt: at(day) } as const;
+  const found = find({}, { certificate, before: [asserted] });
+  assert.deepEqual([found.sighting.active, found.isKeyUnknown], [undefined, false]);
+  const issued = aCertificate({ ready: true, status: { notAfter: at(day) } });
+  assert.equal(find({}, { certificate: issued, before: [asserted] }).isKeyUnknown, true, "so that it is renewed");
+});
+
 test("what is known of another source says nothing about the certificate", () => {
   const certificate = aCertificate({ revision: 1 });
   const previous = { source: "SecretRef", identities: [{ hash: hashOf("a"), state: "Active", revision: 1 }] } as const;

@@ -294,6 +294,29 @@ describe("asking pods", () => {
     assert.deepEqual(reports.of("ns/kes"), []);
   });
 
+  test("reads no more of an answer than a sync state may be, however it is sent", async () => {
+    let sent = 0;
+    const chunk = Buffer.alloc(64 * 1024, 32);
+    const socketClosed = Promise.withResolvers<void>();
+    await using server = createServer((_, response) => {
+      response.once("close", socketClosed.resolve);
+      const send = (): void => {
+        while (sent < 512 * chunk.length && !response.destroyed) {
+          sent += chunk.length;
+          if (!response.write(chunk)) return void response.once("drain", send);
+        }
+        response.end();
+      };
+      send();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await assert.rejects(fetchSyncState(`http://127.0.0.1:${port}/syncz`), /has more than 1048576 bytes/);
+    await socketClosed.promise;
+    assert.ok(sent < 512 * chunk.length, `${sent} bytes were sent`);
+  });
+
   test("reads a sync state and nothing else", async () => {
     await using server = createServer((request, response) => {
       if (request.url === "/syncz") response.end(JSON.stringify(state));

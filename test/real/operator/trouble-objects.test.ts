@@ -201,6 +201,93 @@ test("consent that is withdrawn counts at once, in whatever way, and comes back 
   for (const each of clients) each[Symbol.dispose]();
 });
 
+/** What a user has made, under names that a KesServer `shop` has for its children; the API's path to each. */
+const usersOwn: Readonly<Record<string, object>> = {
+  "/api/v1/namespaces/shops/serviceaccounts/legacy": {
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name: "legacy", annotations: { "eks.amazonaws.com/role-arn": "arn:shop" } },
+  },
+  "/api/v1/namespaces/shops/persistentvolumeclaims/shop-keys": {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "shop-keys" },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } },
+  },
+  "/api/v1/namespaces/shops/configmaps/shop-config": {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "shop-config" },
+    data: { "config.yaml": "of the shop" },
+  },
+  "/api/v1/namespaces/shops/services/shop": {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "shop" },
+    spec: { selector: { app: "shop" }, ports: [{ name: "web", port: 80 }] },
+  },
+  "/apis/apps/v1/namespaces/shops/deployments/shop": {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "shop" },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: { app: "shop" } },
+      template: { metadata: { labels: { app: "shop" } }, spec: { containers: [{ name: "shop", image: "shop:1" }] } },
+    },
+  },
+};
+
+/** Without what the cluster's controllers write. */
+async function declaredAt(path: string): Promise<Json> {
+  const { metadata, status: _status, ...rest } = await world.cluster.api.get(path);
+  const { uid, labels, ownerReferences, annotations = {} } = metadata;
+  const { "deployment.kubernetes.io/revision": _revision, ...given } = annotations;
+  return { ...rest, uid, labels, ownerReferences, annotations: given };
+}
+
+test("objects that somebody has made are never taken for a server's own, and stay when it goes", async (t) => {
+  const shop: Id = ["kesservers", "shops", "shop"];
+  await world.cluster.createNamespace("shops");
+  const tls = await world.serverTls("shops", "shop");
+  const keystore = { fs: { volumeClaim: { size: "1Mi", reclaimPolicy: "Delete" } } };
+  const spec = { tls, keystore, replicas: 0, serviceAccount: { name: "legacy" } };
+  for (const [path, object] of Object.entries(usersOwn)) await world.cluster.api.apply(path, object);
+  const paths = Object.keys(usersOwn);
+  const before = await Promise.all(paths.map(declaredAt));
+  await world.declare(shop, spec);
+  const { message } = await world.untilCondition(shop, "Accepted", "ApplyFailed");
+  assert.match(message, /^ServiceAccount legacy is there already .* spec.serviceAccount.create: false/);
+  const from = front.calls.length;
+  // Each name that the user gives up shows the next one.
+  const free: string[] = [];
+  for (const path of paths) {
+    await world.until(`${path} is named`, async () => {
+      await world.cluster.api.merge(pathOf(shop), { metadata: { annotations: { nudge: `${Date.now()}` } } });
+      await sleep(500);
+      const said = (await world.condition(shop, "Accepted"))?.message ?? "";
+      return said.includes(` ${path.split("/").at(-1)} is there already and was not made for this KesServer`);
+    });
+    assert.deepEqual(
+      await Promise.all(paths.slice(free.length).map(declaredAt)),
+      before.slice(free.length),
+      "what is not given up is as it was",
+    );
+    free.push(path);
+    if (free.length < paths.length) await world.cluster.api.delete(path);
+  }
+  const met = front.since(from, (call) => isWrite(call) && call.namespace === "shops").map(shortly);
+  t.diagnostic(`met ${paths.length} objects with ${met.length} writes`);
+  const [last] = paths.slice(-1);
+  assert.ok(last !== undefined);
+  await world.remove(shop);
+  await world.until("its own objects are gone with it", async () => {
+    const rest = await Promise.all(paths.slice(0, -1).map((path) => world.cluster.api.find(path)));
+    return rest.every((object) => object === undefined);
+  });
+  assert.deepEqual(await declaredAt(last), before.at(-1));
+});
+
 const ofTheServer: ReadonlySet<string> = new Set([
   "kesservers/status",
   "configmaps",
