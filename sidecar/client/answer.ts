@@ -9,7 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export function expectSuccess(answer: Answer): Answer {
   if (answer.status === 200) return answer;
   throw new KesError("ServerAnswered", messageOfAnswer(answer), {
-    details: { server: answer.endpoint.host, status: answer.status, json: isJson(answer) },
+    details: { server: answer.endpoint.host, status: answer.status, json: isJson(answer), foreign: isPage(answer) },
   });
 }
 
@@ -19,11 +19,25 @@ export function statusOf(error: unknown): number {
   return typeof status === "number" ? status : 0;
 }
 
+/** True if what answered is no KES server, but something in front of it. */
+export function isForeign(error: unknown): boolean {
+  return error instanceof KesError && error.details["foreign"] === true;
+}
+
 function messageOfAnswer(answer: Answer): string {
+  if (isPage(answer)) {
+    return `${answer.endpoint.host} answered ${answer.status} and not as a KES server does; is a proxy in between?`;
+  }
   const text = answer.body.toString().trim();
   const fields = isJson(answer) ? tryParse(text) : undefined;
   const message = isObject(fields) ? (nonEmpty(fields["error"]) ?? nonEmpty(fields["message"])) : undefined;
   return message ?? (fields === undefined && text !== "" ? text.slice(0, 1000) : `status ${answer.status}`);
+}
+
+/** KES servers report their own faults in JSON; a few older ones answered 501 in text. */
+function isPage(answer: Answer): boolean {
+  const { status } = answer;
+  return !isJson(answer) && ((status >= 500 && status !== 501) || answer.contentType.startsWith("text/html"));
 }
 
 function isJson(answer: Answer): boolean {

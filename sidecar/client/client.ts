@@ -144,16 +144,15 @@ export class KesClient implements Disposable {
     return this.#list("identity/list", pattern, "identities");
   }
 
-  /** Events from now on, until the signal aborts or the server goes. */
-  async *log(kind: "audit" | "error", signal: AbortSignal): AsyncGenerator<JsonObject> {
-    const message = await this.#transport.open(`/v1/log/${kind}`, signal);
-    if (message.statusCode !== 200) {
+  /** Resolves when the server has taken the call, to the events from then on until the signal aborts or the server goes. */
+  async log(kind: "audit" | "error", signal: AbortSignal): Promise<AsyncGenerator<JsonObject>> {
+    const { endpoint, status, message } = await this.#transport.open(`/v1/log/${kind}`, signal);
+    if (status !== 200) {
       const body = Buffer.concat(await message.toArray());
       const contentType = message.headers["content-type"] ?? "";
-      const endpoint = new URL("https://server");
-      answers.expectSuccess({ endpoint, status: message.statusCode ?? 0, contentType, body });
+      answers.expectSuccess({ endpoint, status, contentType, body });
     }
-    yield* jsonLines(message);
+    return jsonLines(message);
   }
 
   async #list(route: string, pattern: string, field: "names" | "identities"): Promise<readonly string[]> {

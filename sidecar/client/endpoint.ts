@@ -11,6 +11,11 @@ export function parseEndpoints(list: string): readonly URL[] {
 }
 
 function endpointOf(text: string): URL {
+  const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(text)?.[1] ?? "https";
+  if (!/^https?$/i.test(scheme)) {
+    const sentence = `server '${text}' is a ${scheme}:// address: the API is HTTPS, give HOST:PORT or https://HOST:PORT`;
+    throw new KesError("AddressInvalid", sentence);
+  }
   const bare = text.replace(/^https?:\/\//i, "");
   const url = URL.parse(`https://${bare}`);
   if (url === null || url.hostname === "" || bare.startsWith(":")) {

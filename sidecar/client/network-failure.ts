@@ -1,10 +1,12 @@
 // Turns what node:https throws into a sentence with a remedy. The codes are Node's, OpenSSL's and the system's.
+import type { PeerCertificate } from "node:tls";
 import { KesError, messageOf } from "../errors.ts";
 
 const nothingListens = "is a server running there, and is the address right? Set it with --server or KES_SERVER";
 const notTrusted = "trust its CA with --ca FILE (or SSL_CERT_FILE), or skip the check with -k where that is acceptable";
 const handshakeFailed =
   "check that the address is a KES server's, and that KES_API_KEY or the certificate files are set";
+const noTls = "check that the address is a KES server's, and that nothing in between takes the TLS off";
 const ownCertificate = "the server does not accept this client certificate: use one of a CA it trusts";
 
 /** Failures before anything was sent. */
@@ -16,7 +18,8 @@ const connectFailures: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host name does not resolve now: check the DNS",
   EPROTO: handshakeFailed,
   ERR_SSL_WRONG_VERSION_NUMBER: handshakeFailed,
-  ERR_TLS_CERT_ALTNAME_INVALID: "use a name or address that is in its certificate, or skip the check with -k",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: handshakeFailed,
+  ERR_TLS_CERT_ALTNAME_INVALID: "connect by a name that it has, issue it anew with this one, or skip the check with -k",
   CERT_HAS_EXPIRED: "renew the server's certificate, or skip the check with -k",
   CERT_NOT_YET_VALID: "check the clocks of both machines",
   DEPTH_ZERO_SELF_SIGNED_CERT: notTrusted,
@@ -43,16 +46,31 @@ export function isConnectFailure(error: unknown): boolean {
   return codeOf(error) in connectFailures;
 }
 
-/** The failure as a KesError ServerUnreachable; a KesError and an abort pass unchanged. */
-export function explainFailure(error: unknown, endpoint: URL): unknown {
+/**
+ * The failure as a KesError ServerUnreachable; a KesError and an abort pass unchanged.
+ * `rootsFault` says why certificates that were meant to be trusted are not, if that is so.
+ */
+export function explainFailure(error: unknown, endpoint: URL, rootsFault?: string): unknown {
   if (error instanceof KesError || (error instanceof Error && error.name === "AbortError")) return error;
   const code = codeOf(error);
-  const remedy = connectFailures[code] ?? laterFailures[code] ?? "look into the server's log";
   const where = endpoint.host;
-  return new KesError("ServerUnreachable", `no answer from ${where}: ${causeOf(error)}; ${remedy}`, {
-    cause: error,
-    details: { server: where, reason: code },
-  });
+  const message = isNotTls(error)
+    ? `what answers at ${where} is not TLS; ${noTls}`
+    : `no answer from ${where}: ${causeOf(error)}; ${remedyOf(code, rootsFault)}`;
+  return new KesError("ServerUnreachable", message, { cause: error, details: { server: where, reason: code } });
+}
+
+function remedyOf(code: string, rootsFault: string | undefined): string {
+  const remedy = connectFailures[code] ?? laterFailures[code] ?? "look into the server's log";
+  if (remedy !== notTrusted || rootsFault === undefined) return remedy;
+  return `${rootsFault}: correct that, or trust its CA with --ca FILE`;
+}
+
+/** Node gives these failures a code of their own, or the system's EPROTO with OpenSSL's number in the text. */
+function isNotTls(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === "EPROTO") return /:error:0A000(?:10B|0C6):/.test(messageOf(error));
+  return code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG";
 }
 
 function codeOf(error: unknown): string {
@@ -62,7 +80,27 @@ function codeOf(error: unknown): string {
 /** Node wraps the failures of several addresses into an error without a message. */
 function causeOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
+  if (isNameFailure(error)) return namesText(error);
   const text = messageOf(error);
   // OpenSSL's texts are a list of fields; its last one says what happened. Node's advice after `;` is for its own users.
   return text.match(/:SSL routines:[^:]*:([^:]+):/)?.[1] ?? text.replace(/; if the root CA is .*/s, "");
+}
+
+interface NameFailure extends Error {
+  readonly host: string;
+  readonly cert: PeerCertificate;
+}
+
+function isNameFailure(error: unknown): error is NameFailure {
+  return (
+    codeOf(error) === "ERR_TLS_CERT_ALTNAME_INVALID" && error instanceof Error && "host" in error && "cert" in error
+  );
+}
+
+/** Node's own text leaves the list empty where a certificate has names of another kind, or none. */
+function namesText({ host, cert }: NameFailure): string {
+  const names = (cert.subjectaltname ?? "").replaceAll(/(^|, )(?:DNS|IP Address):/g, "$1");
+  return names === ""
+    ? "its certificate names no host and no address"
+    : `its certificate is for ${names}, not for ${host}`;
 }

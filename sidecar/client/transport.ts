@@ -17,6 +17,8 @@ export interface Connection {
   readonly insecure: boolean;
   /** PEM certificates trusted besides the system's. */
   readonly ca?: readonly string[];
+  /** Why certificates that were meant to be trusted are not, for the sentence that says that one is not. */
+  readonly rootsFault?: string | undefined;
   /** Milliseconds without an answer; default 30 000. */
   readonly timeout?: number;
 }
@@ -35,6 +37,13 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
+}
+
+/** An answer whose body is still to come. */
+interface Opened {
+  readonly endpoint: URL;
+  readonly status: number;
+  readonly message: IncomingMessage;
 }
 
 const bodyLimit = 64 * 1024 * 1024;
@@ -62,13 +71,12 @@ export class Transport implements Disposable {
   }
 
   /** Sends a GET and hands over the answer as soon as its header is there. @throws KesError ServerUnreachable */
-  async open(path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  async open(path: string, signal?: AbortSignal): Promise<Opened> {
     const call: Call = { method: "GET", path, signal };
-    const { message } = await this.#anywhere(call, async (endpoint) => {
+    return this.#anywhere(call, async (endpoint) => {
       const message = await this.#send(call, endpoint, path);
-      return { message, status: message.statusCode ?? 0 };
+      return { endpoint, status: message.statusCode ?? 0, message };
     });
-    return message;
   }
 
   [Symbol.dispose](): void {
@@ -84,7 +92,7 @@ export class Transport implements Disposable {
       if (answer !== undefined) return answer;
     }
     return send(last).catch((error: unknown) => {
-      throw explainFailure(error, last);
+      throw explainFailure(error, last, this.#connection.rootsFault);
     });
   }
 

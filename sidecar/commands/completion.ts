@@ -1,11 +1,12 @@
 // Shell completion: `complete -C kes kes` makes bash (and zsh with bashcompinit) call this program with COMP_LINE set
 // and offer the lines it prints.
-import { appendFile, readFile } from "node:fs/promises";
+import { access, appendFile, constants, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { KesError } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import { buildProgram, commandNames } from "./program.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** Prints what may follow the words typed so far. */
 export async function complete(line: string, environment: Environment): Promise<number> {
@@ -37,7 +38,7 @@ export async function installCompletion(environment: Environment): Promise<numbe
     throw new KesError("NotSupported", "completion is for bash and zsh: set SHELL and HOME to one of them");
   }
   const file = join(home, `.${shell}rc`);
-  const line = `complete -o default -C ${environment.started[1]} kes`;
+  const line = `complete -o default -C ${shellWord(await commandOf(environment))} kes`;
   const before = await readFile(file, "utf8").catch(() => "");
   if (before.includes(line)) {
     environment.stdout.write(`completion is already on in ${file}\n`);
@@ -47,4 +48,14 @@ export async function installCompletion(environment: Environment): Promise<numbe
   await appendFile(file, `${before === "" || before.endsWith("\n") ? "" : "\n"}${zsh}${line}\n`);
   environment.stdout.write(`completion is on in new shells: a line was added to ${file}\n`);
   return 0;
+}
+
+/** The command line that starts this program: a script that nobody may execute, as in the source tree, by its runtime. */
+async function commandOf({ started }: Environment): Promise<string> {
+  const [runtime, script] = started;
+  const isExecutable = await access(script, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return isExecutable ? shellWord(script) : `${shellWord(runtime)} ${shellWord(script)}`;
 }

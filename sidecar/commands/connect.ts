@@ -6,8 +6,8 @@ import { Option, type Command } from "commander";
 import { apiKeyCertificate } from "../certificate.ts";
 import { KesClient } from "../client/client.ts";
 import { parseEndpoints } from "../client/endpoint.ts";
-import { parseApiKey } from "../contract/identity.ts";
 import { KesError, messageOf } from "../errors.ts";
+import { readApiKey } from "./api-key.ts";
 import type { Environment } from "./environment.ts";
 import { readPassword } from "./password.ts";
 import { firstCertificate } from "./pem.ts";
@@ -59,22 +59,30 @@ export async function connect(options: ConnectOptions, environment: Environment)
   const endpoints = parseEndpoints(options.server ?? firstSet(environment, "server") ?? "127.0.0.1:7373");
   const credentials = await credentialsOf(options, environment);
   const ca = options.ca === undefined ? [] : [await readCa(options.ca, environment)];
-  return new KesClient({ endpoints, credentials, insecure: options.insecure === true, ca });
+  const rootsFault = await rootsFaultOf(environment);
+  return new KesClient({ endpoints, credentials, insecure: options.insecure === true, ca, rootsFault });
 }
 
 async function credentialsOf(options: ConnectOptions, environment: Environment): Promise<Credentials> {
-  const apiKey = options.apiKey ?? firstSet(environment, "apiKey");
+  const apiKey = apiKeyText(options, environment);
   const keyFile = firstSet(environment, "keyFile") ?? "";
   const certFile = firstSet(environment, "certFile") ?? "";
   // An API key that was typed wins over files that happen to be set.
-  if (options.apiKey === undefined) refuseMixed(apiKey ?? "", keyFile, certFile);
-  if (apiKey !== undefined && apiKey !== "") return ofApiKey(apiKey);
+  if (options.apiKey === undefined) refuseMixed(apiKey, keyFile, certFile);
+  if (apiKey !== "") return apiKeyCertificate(readApiKey(apiKey).seed);
   if (certFile === "") throw usage("no certificate file specified. Consider setting MINIO_KES_CERT_FILE");
   if (keyFile === "") throw usage("no private key file specified. Consider setting MINIO_KES_KEY_FILE");
   const certPem = await readText(certFile, environment);
   const keyPem = await readPrivateKey(keyFile, environment);
   requirePair({ certPem, keyPem }, certFile, keyFile);
   return { certPem, keyPem };
+}
+
+/** Empty if there is none. */
+function apiKeyText(options: ConnectOptions, environment: Environment): string {
+  const typed = options.apiKey?.trim();
+  if (typed === "") throw usage("no API key specified: --api-key is empty");
+  return typed ?? firstSet(environment, "apiKey")?.trim() ?? "";
 }
 
 /** Said here, where both files are known: TLS would say `no start line` of neither. */
@@ -96,9 +104,22 @@ function requirePair({ certPem, keyPem }: Credentials, certFile: string, keyFile
 }
 
 async function readCa(file: string, environment: Environment): Promise<string> {
+  if (file === "") throw usage("no file of certificates specified: --ca is empty");
   const pem = await readText(file, environment);
   if (firstCertificate(pem, file) !== undefined) return pem;
   throw new KesError("PemInvalid", `--ca: '${file}' holds no PEM certificate`);
+}
+
+/** OpenSSL reads the file that SSL_CERT_FILE names and says nothing if it cannot. */
+async function rootsFaultOf(environment: Environment): Promise<string | undefined> {
+  const file = environment.env["SSL_CERT_FILE"] ?? "";
+  if (file === "") return undefined;
+  try {
+    const pem = await readFile(resolve(environment.cwd, file), "utf8");
+    return pem.includes("-----BEGIN") ? undefined : `SSL_CERT_FILE names '${file}', which holds no PEM certificate`;
+  } catch (error) {
+    return `SSL_CERT_FILE names '${file}', which cannot be read: ${systemText(error)}`;
+  }
 }
 
 function refuseMixed(apiKey: string, keyFile: string, certFile: string): void {
@@ -108,14 +129,6 @@ function refuseMixed(apiKey: string, keyFile: string, certFile: string): void {
   if (apiKey === "") return;
   if (keyFile !== "") throw usage("API key and private key file cannot be used at the same time");
   if (certFile !== "") throw usage("API key and certificate file cannot be used at the same time");
-}
-
-async function ofApiKey(apiKey: string): Promise<Credentials> {
-  try {
-    return await apiKeyCertificate(parseApiKey(apiKey).seed);
-  } catch (error) {
-    throw new KesError("ApiKeyInvalid", `parsing API key: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 async function readPrivateKey(file: string, environment: Environment): Promise<string> {

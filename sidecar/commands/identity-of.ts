@@ -2,30 +2,29 @@
 import { createHash } from "node:crypto";
 import { text as readAll } from "node:stream/consumers";
 import { Option, type Command } from "commander";
-import { parseApiKey, spkiOfCertificate } from "../contract/identity.ts";
-import { KesError, messageOf } from "../errors.ts";
+import { spkiOfCertificate } from "../contract/identity.ts";
+import { KesError } from "../errors.ts";
+import { isApiKey, readApiKey } from "./api-key.ts";
 import { defineCommand } from "./command.ts";
 import { readText } from "./connect.ts";
 import type { Environment } from "./environment.ts";
 import { firstCertificate } from "./pem.ts";
 import { Terminal } from "./terminal.ts";
 
-const apiKeyPrefix = "kes:v1:";
-
 /** Undefined if the text is no API key; with the prefix it must be one. @throws KesError ApiKeyInvalid */
 export function identityOfApiKey(text: string): string | undefined {
   try {
-    return parseApiKey(text).identity;
+    return readApiKey(text).identity;
   } catch (error) {
-    if (!text.startsWith(apiKeyPrefix)) return undefined;
-    throw new KesError("ApiKeyInvalid", `parsing API key: ${messageOf(error)}`, { cause: error });
+    if (isApiKey(text)) throw error;
+    return undefined;
   }
 }
 
 export function ofCommand(environment: Environment): Command {
   const command = defineCommand("of", "print the identity of an API key or certificate", environment);
-  return command.argument("<source>", "API key or certificate file").action(async (source: string) => {
-    const identity = identityOfApiKey(source) ?? (await ofCertificate(source, "sha256", environment));
+  return command.argument("<source>", "API key or its file, or certificate file").action(async (source: string) => {
+    const identity = identityOfApiKey(source) ?? (await ofFile(source, environment));
     const terminal = new Terminal(environment);
     if (!terminal.isTerminal) return terminal.write(identity);
     terminal.line(terminal.style("bold", "Identity:"));
@@ -40,15 +39,23 @@ export function oldOfCommand(environment: Environment): Command {
   const command = defineCommand("of", "print the identity of a certificate", environment).addOption(hash);
   command.argument("[certificate]", "certificate file, standard input if absent", "-");
   return command.action(async (source: string, options: { hash: string }) => {
-    const identity = await ofCertificate(source, options.hash.toLowerCase(), environment);
+    const identity = ofCertificate(await readSource(source, environment), source, options.hash.toLowerCase());
     const terminal = new Terminal(environment);
     if (!terminal.isTerminal) return terminal.write(identity);
     terminal.write(`\n  Identity:  ${identity}\n\n`);
   });
 }
 
-async function ofCertificate(file: string, hash: string, environment: Environment): Promise<string> {
-  const pem = file === "-" ? await readAll(environment.stdin) : await readText(file, environment);
+async function ofFile(file: string, environment: Environment): Promise<string> {
+  const text = await readSource(file, environment);
+  return isApiKey(text) ? readApiKey(text).identity : ofCertificate(text, file, "sha256");
+}
+
+async function readSource(file: string, environment: Environment): Promise<string> {
+  return file === "-" ? readAll(environment.stdin) : readText(file, environment);
+}
+
+function ofCertificate(pem: string, file: string, hash: string): string {
   const certificate = firstCertificate(pem, file);
   if (certificate === undefined) {
     throw new KesError("PemInvalid", `failed to parse certificate in '${file}': no PEM certificate found`);

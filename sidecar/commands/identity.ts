@@ -8,6 +8,7 @@ import type { KesClient } from "../client/client.ts";
 import type { IdentityInfo } from "../client/shapes.ts";
 import { encodeApiKey, identityOfCertificate } from "../contract/identity.ts";
 import { KesError } from "../errors.ts";
+import { isApiKey, readApiKey } from "./api-key.ts";
 import { defineCommand } from "./command.ts";
 import { addConnectOptions, systemText, withClient, type ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
@@ -21,7 +22,7 @@ import { dateText, Terminal } from "./terminal.ts";
 
 export function identityCommand(environment: Environment): Command {
   const group = defineCommand("identity", "Make an API key, or print the identity of one.", environment);
-  group.argument("[source]", "API key, certificate file or private key file");
+  group.argument("[source]", "API key or its file, certificate file or private key file");
   for (const define of [newCommand, ofCommand, info, list]) group.addCommand(define(environment));
   for (const define of [assign, forget, oldList]) group.addCommand(define(environment), { hidden: true });
   return group.action(async (source: string | undefined) => {
@@ -36,7 +37,8 @@ export function identityCommand(environment: Environment): Command {
 async function lookUp(source: string, environment: Environment): Promise<string> {
   const identity = identityOfApiKey(source);
   if (identity !== undefined) return identity;
-  const pem = await readPem(source, environment);
+  const pem = await readSource(source, environment);
+  if (isApiKey(pem)) return readApiKey(pem).identity;
   const certificate = firstCertificate(pem, source);
   if (certificate !== undefined) return identityOfCertificate(certificate);
   const seed = ed25519Seed(pem);
@@ -44,7 +46,7 @@ async function lookUp(source: string, environment: Environment): Promise<string>
   throw new KesError("PemInvalid", `'${source}' contains no valid PEM certificate or private key`);
 }
 
-async function readPem(file: string, environment: Environment): Promise<string> {
+async function readSource(file: string, environment: Environment): Promise<string> {
   try {
     return await readFile(resolve(environment.cwd, file), "utf8");
   } catch (error) {

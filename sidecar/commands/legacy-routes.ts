@@ -1,5 +1,5 @@
 // Commands of older releases that change policies over the API: current servers have no such routes unless told so.
-import { statusOf } from "../client/answer.ts";
+import { isForeign, statusOf } from "../client/answer.ts";
 import { KesError } from "../errors.ts";
 import { explain } from "./show.ts";
 
@@ -18,6 +18,7 @@ export async function explainLegacy<T>(attempt: string, call: Promise<T>): Promi
 
 /** The router's own 404 is plain text; a 404 about a policy is JSON. Some older releases answered 405 or 501. */
 function isRouteMissing(error: KesError): boolean {
+  if (isForeign(error)) return false;
   const status = statusOf(error);
   return status === 405 || status === 501 || (status === 404 && error.details["json"] === false);
 }

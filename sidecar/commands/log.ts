@@ -63,13 +63,14 @@ function trace(environment: Environment): Command {
 
 async function follow(kind: "audit" | "error", options: LogOptions, environment: Environment): Promise<void> {
   const terminal = new Terminal(environment);
-  const print = options.json === true ? jsonPrinter(terminal) : printerOf(kind, terminal);
   const ended = new AbortController();
   const giveBack = environment.onSignal("SIGINT", () => ended.abort());
   try {
     await withClient(options, environment, async (client) => {
-      const events = client.log(kind, ended.signal);
       const read = async (): Promise<void> => {
+        const events = await client.log(kind, ended.signal);
+        // The header of its table is printed here, where there is a log to follow.
+        const print = options.json === true ? jsonPrinter(terminal) : printerOf(kind, terminal);
         for await (const event of events) print(event);
       };
       await explain(`failed to connect to ${kind} log`, read());

@@ -5,7 +5,7 @@ import { KesError } from "../errors.ts";
 import { defineCommand } from "./command.ts";
 import { addConnectOptions, withClient } from "./connect.ts";
 import type { Environment } from "./environment.ts";
-import { colorOption, printNames, type ShowOptions } from "./show.ts";
+import { colorOption, explain, printNames, type ShowOptions } from "./show.ts";
 
 interface LsOptions extends ShowOptions {
   readonly identity?: boolean;
@@ -25,7 +25,7 @@ export function lsCommand(environment: Environment): Command {
       throw new KesError("UsageInvalid", "'-p / --policy' and '-i / --identity' must not be used at the same time");
     }
     const [header, list] = listingOf(options);
-    const names = await withClient(options, environment, (client) => list(client, prefix));
+    const names = await withClient(options, environment, (client) => explain(undefined, list(client, prefix)));
     printNames(environment, options, header, names);
   });
 }

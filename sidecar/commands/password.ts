@@ -9,13 +9,16 @@ const erase = new Set(["\u007f", "\b"]);
 /** The line typed after `prompt`, without its end. Ctrl-C ends the program with exit code 1. */
 export async function readPassword(prompt: string, environment: Environment): Promise<string> {
   const { stdin, stderr } = environment;
-  stderr.write(prompt);
+  stdin.ref?.();
+  // Before the prompt: who answers it at once (a paste, a program) must not see the answer either.
   stdin.setRawMode?.(true);
+  stderr.write(prompt);
   try {
     return await readLine(environment);
   } finally {
     stdin.setRawMode?.(false);
-    stdin.pause();
+    // Not pause(): a terminal that was paused is not read again for the next question.
+    stdin.unref?.();
     stderr.write("\n");
   }
 }

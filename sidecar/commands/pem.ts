@@ -1,17 +1,18 @@
 // Certificates and private keys in PEM files of the user.
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { KesError, messageOf } from "../errors.ts";
+import { KesError } from "../errors.ts";
 
 const ed25519PrefixLength = 16;
 
-/** The first certificate of a PEM text as DER, undefined if there is none. @throws KesError PemInvalid */
+/** The first certificate of a PEM text as DER, undefined if there is none. @throws KesError PemInvalid: damaged, or cut off */
 export function firstCertificate(pem: string, file: string): Buffer | undefined {
-  const block = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(pem)?.[0];
+  const block = /-----BEGIN CERTIFICATE-----[^-]*(?:-----END CERTIFICATE-----)?/.exec(pem)?.[0];
   if (block === undefined) return undefined;
   try {
     return new X509Certificate(block).raw;
   } catch (error) {
-    throw new KesError("PemInvalid", `failed to parse certificate in '${file}': ${messageOf(error)}`, { cause: error });
+    const sentence = `failed to parse certificate in '${file}': the PEM block is damaged; copy the file again`;
+    throw new KesError("PemInvalid", sentence, { cause: error });
   }
 }
 

@@ -3,13 +3,13 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
-import { namesField, parseObject } from "../client/answer.ts";
 import type { PolicyRules } from "../client/shapes.ts";
 import { KesError } from "../errors.ts";
 import { defineCommand } from "./command.ts";
 import { addConnectOptions, systemText, withClient, type ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
 import { explainLegacy } from "./legacy-routes.ts";
+import { parsePolicyFile } from "./policy-file.ts";
 import { presetCommand } from "./policy-preset.ts";
 import { colorOption, explain, printNames, type ShowOptions } from "./show.ts";
 import { dateText, Terminal } from "./terminal.ts";
@@ -108,10 +108,9 @@ function create(environment: Environment): Command {
     .argument("<name>", "policy name")
     .argument("[file]", "JSON file, standard input if absent", "-");
   return command.action(async (name: string, file: string, options: ConnectOptions) => {
-    const rules = parseObject(await readPolicy(file, environment), `policy in '${file}'`);
-    const allow = [...namesField(rules, "allow"), ...namesField(rules, "paths")];
+    const { allow, deny } = parsePolicyFile(await readPolicy(file, environment), file);
     await withClient(options, environment, (client) =>
-      explainLegacy(`failed to create policy '${name}'`, client.writePolicy(name, allow, namesField(rules, "deny"))),
+      explainLegacy(`failed to create policy '${name}'`, client.writePolicy(name, allow, deny)),
     );
   });
 }

@@ -2,11 +2,14 @@
 // that work as they stand in another shell in the same directory. A second start finds everything and goes on.
 import { relative, resolve } from "node:path";
 import type { Command } from "commander";
+import { defaultAddress, parseAddress } from "../config/address.ts";
 import type { Address } from "../contract/config.ts";
+import { KesError } from "../errors.ts";
 import { CommandExit, defineCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { prepareHome, type Home } from "./home.ts";
 import { defaultHome, wrappingKeyWarning } from "./init.ts";
+import { shellWord } from "./shell-word.ts";
 import { Terminal } from "./terminal.ts";
 
 interface QuickstartOptions {
@@ -19,6 +22,7 @@ export function quickstartCommand(environment: Environment): Command {
     .option("--home <directory>", "where its keys, certificate and store are", defaultHome)
     .option("--addr <[ip]:port>", "listen here instead of 127.0.0.1:7373");
   return command.action(async (options: QuickstartOptions) => {
+    checkAddress(options.addr);
     const home = await prepareHome(resolve(environment.cwd, options.home));
     const { runServer } = await import("./server.ts");
     const exitCode = await runServer(
@@ -36,6 +40,12 @@ export function quickstartCommand(environment: Environment): Command {
     );
     if (exitCode !== 0) throw new CommandExit(exitCode);
   });
+}
+
+/** Before anything is made. */
+function checkAddress(addr: string | undefined): void {
+  if (addr === undefined || parseAddress(addr, defaultAddress.port) !== undefined) return;
+  throw new KesError("AddressInvalid", `--addr: found "${addr}", expected IP:PORT, :PORT or an IP address`);
 }
 
 function printWelcome(home: Home, address: Address, environment: Environment): void {
@@ -63,7 +73,7 @@ function printWelcome(home: Home, address: Address, environment: Environment): v
 /** Writes a command line so that it runs without any setting: key, server and certificate stand in it. */
 function kesLine(home: Home, server: string, environment: Environment): (words: string) => string {
   const { cwd } = environment;
-  const certificate = quoted(shorter(home.certificate, cwd));
+  const certificate = shellWord(shorter(home.certificate, cwd));
   const variables = server === "127.0.0.1:7373" ? "" : `KES_SERVER=${server} `;
   const program = programOf(environment);
   return (words) => `KES_API_KEY=${home.apiKey} ${variables}${program} ${words} --ca ${certificate}`;
@@ -74,14 +84,10 @@ function programOf({ env, started, cwd }: Environment): string {
   if (env["npm_lifecycle_event"] !== undefined) return "npm run -s kes --";
   const [runtime, script] = started;
   if (!script.endsWith(".ts") && !script.endsWith(".js")) return "kes";
-  return `${quoted(shorter(runtime, cwd))} ${quoted(shorter(script, cwd))}`;
+  return `${shellWord(shorter(runtime, cwd))} ${shellWord(shorter(script, cwd))}`;
 }
 
 function shorter(path: string, cwd: string): string {
   const fromHere = relative(cwd, path);
   return fromHere.startsWith("..") || fromHere === "" ? path : fromHere;
-}
-
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,7 +1,7 @@
 // What all commands that print answers of a server share: their options, names as table or JSON, failures that say
 // what was attempted.
 import { Option } from "commander";
-import { statusOf } from "../client/answer.ts";
+import { isForeign, statusOf } from "../client/answer.ts";
 import { KesError } from "../errors.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Environment } from "./environment.ts";
@@ -29,13 +29,13 @@ export function printNames(
   terminal.names(header, names);
 }
 
-/** Says what was attempted when it fails. */
-export async function explain<T>(attempt: string, call: Promise<T>): Promise<T> {
+/** Says what was attempted when it fails, and what to do; some commands of the original give no attempt (reference 7.3). */
+export async function explain<T>(attempt: string | undefined, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
     if (!(error instanceof KesError)) throw error;
-    const message = `${attempt}: ${error.message}${remedyOf(error)}`;
+    const message = `${attempt === undefined ? "" : `${attempt}: `}${error.message}${remedyOf(error)}`;
     throw new KesError(error.code, message, { cause: error, details: error.details });
   }
 }
@@ -43,6 +43,7 @@ export async function explain<T>(attempt: string, call: Promise<T>): Promise<T> 
 /** Servers keep their reasons from clients: where to look instead. */
 function remedyOf(error: KesError): string {
   const status = statusOf(error);
+  if (isForeign(error)) return "";
   if (status >= 500 && status !== 501) return "; the server's error log says why";
   return status === 403 ? "; 'kes identity info' prints what this identity may do" : "";
 }

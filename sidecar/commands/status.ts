@@ -6,7 +6,7 @@ import { formatDuration } from "../contract/duration.ts";
 import { defineCommand } from "./command.ts";
 import { addConnectOptions, withClient } from "./connect.ts";
 import type { Environment } from "./environment.ts";
-import { colorOption, type ShowOptions } from "./show.ts";
+import { colorOption, explain, type ShowOptions } from "./show.ts";
 import { Terminal } from "./terminal.ts";
 
 interface StatusOptions extends ShowOptions {
@@ -23,9 +23,9 @@ export function statusCommand(environment: Environment): Command {
   return command.action(async (options: StatusOptions) => {
     const started = performance.now();
     const { server, state, routes, latency } = await withClient(options, environment, async (client) => {
-      const answer = await client.status();
+      const answer = await explain(undefined, client.status());
       const latency = performance.now() - started;
-      return { ...answer, latency, routes: options.api === true ? await client.apis() : [] };
+      return { ...answer, latency, routes: options.api === true ? await explain(undefined, client.apis()) : [] };
     });
     const terminal = new Terminal(environment, options.color);
     if (options.json === true) return terminal.json(options.api === true ? routes : state);

@@ -10,5 +10,5 @@ export function toolCommand(environment: Environment): Command {
   const identity = defineCommand("identity", "Make an identity, or print one.", environment);
   identity.addCommand(oldNewCommand(environment)).addCommand(oldOfCommand(environment));
   const group = defineCommand("tool", "Older names of identity and migrate.", environment);
-  return group.addCommand(identity).addCommand(migrateCommand(environment).option("-q, --quiet", "no progress"));
+  return group.addCommand(identity).addCommand(migrateCommand(environment));
 }

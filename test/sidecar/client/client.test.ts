@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { KesClient } from "../../../sidecar/client/client.ts";
 import { parseEndpoints } from "../../../sidecar/client/endpoint.ts";
 import { isKesError } from "../../../sidecar/errors.ts";
-import { makeExpired, makeServerCertificate, type TestCertificate } from "../../support/certificates.ts";
+import { makeExpired, makeLeaf, makeServerCertificate, type TestCertificate } from "../../support/certificates.ts";
 
 // A stand-in that answers as servers of other releases and broken ones do; the real server is met in commands/.
 let certificate: TestCertificate;
@@ -97,6 +97,22 @@ describe("what a refused call says", () => {
     ["an empty body", "", "text/plain", "status 404"],
     ["JSON without a message", "{}", "application/json", "status 404"],
   ];
+  const foreign = /^127\.0\.0\.1:\d+ answered (404|502) and not as a KES server does; is a proxy in between\?$/;
+  for (const [status, type] of [
+    [502, "text/html"],
+    [502, "text/plain"],
+    [404, "text/html; charset=utf-8"],
+  ] as const) {
+    test(`a gateway's page, ${status} ${type}: that it is none of a KES server's`, async () => {
+      using client = clientOf([await serve(always(status, "<html>bad gateway</html>", type))]);
+      await assert.rejects(client.describeKey("k"), { code: "ServerAnswered", message: foreign });
+      await assert.rejects(client.log("audit", new AbortController().signal), { message: foreign });
+    });
+  }
+  test("its own text where an older server answered 501 in text", async () => {
+    using client = clientOf([await serve(always(501, "not implemented\n", "text/plain"))]);
+    await assert.rejects(client.describeKey("k"), { message: "not implemented" });
+  });
   for (const [title, body, type, message] of cases) {
     test(title, async () => {
       using client = clientOf([await serve(always(404, body, type))]);
@@ -214,9 +230,31 @@ describe("a server that cannot be used", () => {
     using client = clientOf([new URL(`https://127.0.0.1:${(plain.address() as AddressInfo).port}`)]);
     await assert.rejects(client.metrics(), {
       code: "ServerUnreachable",
-      message: /check that the address is a KES server's/,
+      message: /^what answers at 127\.0\.0\.1:\d+ is not TLS; check that the address is a KES server's/,
     });
     plain.close();
+  });
+  describe("a certificate for another name says which names it has:", () => {
+    const cases: readonly [title: string, names: { dns?: string[]; ips?: string[] }, said: RegExp][] = [
+      [
+        "several",
+        { dns: ["localhost"], ips: ["10.0.0.1"] },
+        /is for localhost, 10\.0\.0\.1, not for 127\.0\.0\.1; connect by a name/,
+      ],
+      [
+        "none",
+        {},
+        /: its certificate names no host and no address; connect by a name that it has, issue it anew with this one/,
+      ],
+    ];
+    for (const [title, names, message] of cases) {
+      test(title, async () => {
+        const other = await makeLeaf({ eku: ["server"], ...names });
+        const options = { insecure: false, ca: [other.certPem] };
+        using client = clientOf([await serve(always(200, ""), tlsOf(other))], options);
+        await assert.rejects(client.metrics(), { code: "ServerUnreachable", message });
+      });
+    }
   });
   test("a silent one", async () => {
     using client = clientOf([await serve(() => undefined)], { timeout: 200 });
@@ -249,7 +287,7 @@ test("log lines are found however they are cut into chunks", async () => {
   });
   using client = clientOf([endpoint]);
   const events: unknown[] = [];
-  for await (const event of client.log("error", new AbortController().signal)) events.push(event);
+  for await (const event of await client.log("error", new AbortController().signal)) events.push(event);
   assert.deepEqual(events, [{ message: "grün" }, { message: "b" }]);
 });
 
@@ -267,4 +305,9 @@ describe("a list of servers", () => {
   for (const text of ["", ":7373", "a b", "https://", "a,,b"]) {
     test(`"${text}" is refused`, () => assert.throws(() => parseEndpoints(text), { code: "AddressInvalid" }));
   }
+  test("another scheme is refused by its name", () => {
+    const message =
+      /^server 'tcp:\/\/127\.0\.0\.1:7373' is a tcp:\/\/ address: .* give HOST:PORT or https:\/\/HOST:PORT$/;
+    assert.throws(() => parseEndpoints("a:1,tcp://127.0.0.1:7373"), { code: "AddressInvalid", message });
+  });
 });

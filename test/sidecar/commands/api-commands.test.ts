@@ -217,7 +217,41 @@ describe("kes policy", () => {
       (await admin("policy create p none.json")).stderr,
       /cannot read policy file 'none.json': no such file/,
     );
-    assert.match((await admin("policy create p -", { stdin: "[]" })).stderr, /policy in '-'/);
+  });
+
+  describe("a policy file that is not understood is blamed itself, and makes no policy:", () => {
+    const shape = String.raw`write \{"allow":\["/v1/…"\],"deny":\[\]\}`;
+    const cases: readonly [text: string, sentence: string][] = [
+      ["allow: [/v1/status]", `policy file 'pol.yaml' is not JSON: ${shape}`],
+      ["[]", `policy file 'pol.yaml' is no JSON object: ${shape}`],
+      [`{"alow":["/v1/status"]}`, `policy file 'pol.yaml' has an unknown field "alow", did you mean "allow"\\?`],
+      [`{"rules":["/v1/status"]}`, `policy file 'pol.yaml' has an unknown field "rules": ${shape}`],
+      [`{"allow":"/v1/status"}`, `policy file 'pol.yaml': "allow" is no list of patterns: ${shape}`],
+      [`{"deny":[1]}`, `policy file 'pol.yaml': "deny" is no list of patterns: ${shape}`],
+    ];
+    for (const [text, sentence] of cases) {
+      test(text, async () => {
+        writeFileSync(join(server.folder, "pol.yaml"), text);
+        const { code, stderr } = await admin("policy create p pol.yaml");
+        assert.equal(code, 1);
+        assert.match(stderr, new RegExp(`^Error: ${sentence}\n$`));
+        assert.equal((await admin("policy show p")).code, 1);
+      });
+    }
+
+    test("on standard input too", async () => {
+      const { stderr } = await admin("policy create p -", { stdin: "allow" });
+      assert.match(stderr, /^Error: the policy on standard input is not JSON: /);
+    });
+  });
+
+  test("what policy show prints is a policy file, and so is one with a byte order mark", async () => {
+    const { stdout } = await admin("policy show app");
+    assert.deepEqual(await admin("policy create copy -", { stdin: `\uFEFF${stdout}` }), silent);
+    const copy = JSON.parse((await admin("policy show copy")).stdout);
+    const app = JSON.parse(stdout);
+    assert.deepEqual([copy.allow, copy.deny], [app.allow, app.deny]);
+    assert.deepEqual(await admin("policy rm copy"), silent);
   });
 });
 
@@ -367,7 +401,7 @@ describe("credentials", () => {
     [
       "an API key that is none",
       { KES_API_KEY: "kes:v1:AAAA" },
-      "parsing API key: kes: invalid API key: invalid length",
+      "parsing API key: kes: invalid API key: invalid length; paste all of it: kes:v1: and 44 characters",
     ],
     [
       "files that do not exist",
@@ -389,6 +423,22 @@ describe("credentials", () => {
       });
     });
   }
+
+  test("an API key that is typed and empty: no API key specified", async () => {
+    for (const words of [
+      ["ls", "-a", ""],
+      ["key", "ls", "--api-key", " "],
+    ]) {
+      const { stderr } = await kes(words, { env: { KES_API_KEY: apiKey } });
+      assert.equal(stderr, "Error: no API key specified: --api-key is empty\n");
+    }
+  });
+
+  test("blanks and line ends around an API key do not count", async () => {
+    const padded = { KES_SERVER: env["KES_SERVER"] ?? "", KES_API_KEY: ` ${apiKey}\r\n` };
+    assert.equal((await kes(["identity", "info", "-k", "--json"], { env: padded })).code, 0);
+    assert.equal((await kes(["identity", "info", "-k", "--api-key", `${apiKey} `], { env })).code, 0);
+  });
 
   test("the first variable that is set wins, even if it is empty", async () => {
     const both = { MINIO_KES_API_KEY: "", KES_API_KEY: apiKey };
@@ -428,7 +478,7 @@ describe("a server that cannot be reached or trusted", () => {
 
   test("a name that is not in the certificate", async () => {
     const { stderr } = await call(["--ca", "server.crt"], { KES_SERVER: `127.0.0.2:${server.port}` });
-    assert.match(stderr, /use a name or address that is in its certificate|ECONNREFUSED/);
+    assert.match(stderr, /connect by a name that it has|ECONNREFUSED/);
   });
 
   test("of several servers the first that answers is used", async () => {

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
-import { kes } from "../../support/environment.ts";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { run } from "../../../sidecar/commands/program.ts";
+import { kes, makeWorld } from "../../support/environment.ts";
 
 describe("completion offers", () => {
   const cases: readonly [line: string, words: string[]][] = [
@@ -59,6 +63,35 @@ describe("kes --auto-completion", () => {
       await rm(home, { recursive: true });
     });
   }
+  describe("writes a line that works", () => {
+    const sidecar = fileURLToPath(new URL("../../../sidecar", import.meta.url));
+    let home = "";
+    before(async () => {
+      home = await mkdtemp(join(tmpdir(), "kes-home-"));
+      await symlink(sidecar, join(home, "it's a tree"));
+      await writeFile(join(home, "kes"), `#!/bin/sh\nexec '${process.execPath}' '${sidecar}/main.ts' "$@"\n`, {
+        mode: 0o755,
+      });
+    });
+    after(() => rm(home, { recursive: true }));
+
+    for (const [title, script] of [
+      ["for a script that nobody may execute", "it's a tree/main.ts"],
+      ["for a program", "kes"],
+    ] as const) {
+      test(title, async () => {
+        await rm(join(home, ".bashrc"), { force: true });
+        const { environment } = makeWorld({ env: { HOME: home, SHELL: "/bin/bash" } });
+        const started = [process.execPath, join(home, script)] as const;
+        assert.equal(await run(["--auto-completion"], { ...environment, started }), 0);
+        // Calls what stands after -C as bash does at Tab.
+        const tab = `complete() { COMP_LINE="kes policy s" sh -c "$4 kes s policy"; }; . "$HOME/.bashrc"`;
+        const env = { HOME: home, PATH: process.env["PATH"] };
+        assert.equal((await promisify(execFile)("/bin/sh", ["-c", tab], { env })).stdout, "show\n");
+      });
+    }
+  });
+
   test("says so for other shells", async () => {
     const { code, stderr } = await kes(["--auto-completion"], { env: { HOME: "/", SHELL: "/bin/fish" } });
     assert.equal(code, 1);

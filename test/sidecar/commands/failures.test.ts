@@ -35,6 +35,14 @@ const cases: readonly Case[] = [
   ["server --config absent.yaml", "FileUnreadable", /absent\.yaml does not exist; check the path/],
   ["key decrypt my-key - --foo", "UsageInvalid", /unknown flag: --foo/],
   ["key decrypt my-key -", "UsageInvalid", /standard input is empty/, { KES_API_KEY: apiKey }],
+  [
+    "identity of damaged.crt",
+    "PemInvalid",
+    /^failed to parse certificate in 'damaged\.crt': the PEM block is damaged; copy the file again$/,
+  ],
+  ["identity of cut.crt", "PemInvalid", /'cut\.crt': the PEM block is damaged/],
+  ["key ls --ca=", "UsageInvalid", /^no file of certificates specified: --ca is empty$/, { KES_API_KEY: apiKey }],
+  ["key ls --ca damaged.crt", "PemInvalid", /'damaged\.crt': the PEM block is damaged/, { KES_API_KEY: apiKey }],
   ["key ls --ca prose.txt", "PemInvalid", /--ca: 'prose\.txt' holds no PEM certificate/, { KES_API_KEY: apiKey }],
   ["key ls", "PemInvalid", /'other\.key' is not the private key of .*'server\.crt'/, pair("server.crt", "other.key")],
   ["key ls", "PemInvalid", /'other\.key' holds no PEM certificate/, pair("other.key", "server.crt")],
@@ -60,6 +68,8 @@ before(async () => {
   const [server, other] = [await makeServerCertificate(), await makeLeaf()];
   const files = {
     "prose.txt": "no PEM here\n",
+    "damaged.crt": server.certPem.replace(/^.{6}(?=\S*\n\S*\n-----END)/m, "§§"),
+    "cut.crt": server.certPem.slice(0, 200),
     "server.crt": server.certPem,
     "server.key": server.keyPem,
     "other.key": other.keyPem,

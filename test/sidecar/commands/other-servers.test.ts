@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { makeServerCertificate } from "../../support/certificates.ts";
 import { kes, type RunOptions, type RunResult } from "../../support/environment.ts";
@@ -54,6 +55,47 @@ describe("a server without the older write routes", () => {
   });
 });
 
+describe("kes ls and kes status say what to do as the other commands do", () => {
+  const refused = { status: 403, body: `{"message":"not authorized: insufficient permissions"}` };
+  for (const line of ["ls", "ls -p", "ls -i", "status", "status --api"]) {
+    test(`kes ${line} where it is not allowed`, async () => {
+      const { stderr } = await against(refused, line);
+      const remedy = "'kes identity info' prints what this identity may do";
+      assert.equal(stderr, `Error: not authorized: insufficient permissions; ${remedy}\n`);
+    });
+  }
+
+  test("a fault of the server is in its log, a gateway's is not", async () => {
+    const fault = await against({ status: 500, body: `{"message":"internal server error"}` }, "ls");
+    assert.equal(fault.stderr, "Error: internal server error; the server's error log says why\n");
+    const page = { status: 502, body: "<html>bad gateway</html>", type: "text/html" };
+    for (const line of ["ls", "key ls", "log"]) {
+      assert.match(
+        (await against(page, line)).stderr,
+        /answered 502 and not as a KES server does; is a proxy in between\?\n$/,
+      );
+    }
+    const route = await against({ ...page, status: 404 }, "policy rm p");
+    assert.doesNotMatch(route.stderr, /api\.legacy/);
+  });
+});
+
+describe("a server that is not trusted although SSL_CERT_FILE is set", () => {
+  const cases: readonly [file: string, sentence: RegExp][] = [
+    [
+      "typo.crt",
+      /; SSL_CERT_FILE names 'typo\.crt', which cannot be read: no such file or directory: correct that, or/,
+    ],
+    [import.meta.filename, /; SSL_CERT_FILE names '.*', which holds no PEM certificate: correct that, or/],
+    ["", /; trust its CA with --ca FILE \(or SSL_CERT_FILE\)/],
+  ];
+  for (const [file, sentence] of cases) {
+    test(`to "${basename(file)}"`, async () => {
+      assert.match((await kes(["ls"], { env: { ...env, SSL_CERT_FILE: file } })).stderr, sentence);
+    });
+  }
+});
+
 describe("kes status tells", () => {
   const cases: readonly [state: string, keystore: string][] = [
     [`{"keystore_latency":3}`, "3ms"],
@@ -96,6 +138,15 @@ describe("kes log", () => {
     assert.match(first, /^03:04:05 +ESC\[32m200.*<unknown>.*10\.0\.0\.1.*rather-long-name 2µs$/);
     assert.match(second, /ESC\[33m404.*2\.5ms$/);
     assert.match(third, /ESC\[31m502.*3\.25s$/);
+  });
+
+  test("prints the table's header when the server has taken the call, not before", async () => {
+    const header = /^Time +Status +Identity +IP +API +Latency\n$/;
+    assert.match((await against({ status: 200, body: "", type }, "log")).stdout, header);
+    assert.equal((await against({ status: 403, body: `{"message":"no"}` }, "log")).stdout, "");
+    const unreachable = await against({ status: 200, body: "" }, "log --server 127.0.0.1:1");
+    assert.equal(unreachable.stdout, "");
+    assert.match(unreachable.stderr, /^Error: failed to connect to audit log: no answer from 127\.0\.0\.1:1/);
   });
 
   test("trace --type error prints JSON on a pipe", async () => {

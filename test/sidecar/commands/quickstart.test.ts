@@ -51,6 +51,12 @@ test("the three lines printed at the start work as they stand, also after a seco
   assert.deepEqual(JSON.parse(stdout), { plaintext: JSON.parse(ciphertext).plaintext });
 });
 
+test("an address that is none is refused before anything is made", async () => {
+  const { code, stderr } = await kes(["quickstart", "--home", "unmade", "--addr", "foo"], { cwd });
+  assert.deepEqual([code, stderr], [1, `Error: --addr: found "foo", expected IP:PORT, :PORT or an IP address\n`]);
+  await assert.rejects(stat(join(cwd, "unmade")), { code: "ENOENT" });
+});
+
 describe("kes init", () => {
   test("makes everything a server needs, secrets for their owner only, the wrapping key outside the store", async () => {
     const { code, stdout } = await kes(["init", "home"], { cwd });
