@@ -18,8 +18,14 @@ export interface AuditRecord {
 
 /** Takes lines with their newline; line-sink.ts is one. */
 export interface AuditSink {
-  write(line: string): void;
+  /** @param share of the room for lines that wait, which this one must not exceed */
+  write(line: string, share: number): void;
 }
+
+/** The longest path of the API is shorter. A client can ask for longer ones with a few bytes each. */
+const longestPath = 256;
+/** A flood of requests that were refused leaves room for the records of those that were not. */
+const shareOfRefused = 0.5;
 
 export interface AuditOptions {
   /** Absent = the audit log is off; followers still get every record. */
@@ -51,7 +57,7 @@ export class AuditLog {
     if (this.#sink === undefined && !followed) return;
     const line = this.#lines.of(record);
     this.#onRecord();
-    this.#sink?.write(line);
+    this.#sink?.write(line, record.status < 400 ? 1 : shareOfRefused);
     if (followed) this.#events.publish(line);
   }
 }
@@ -66,7 +72,8 @@ export class AuditLines {
   of({ time, ip, path, identity, status, duration }: AuditRecord): string {
     const from = ip === "" ? "" : `"ip":${jsonString(ip)},`;
     const who = identity === "" ? "" : `,"identity":${jsonString(identity)}`;
-    const request = `{${from}"path":${jsonString(path)}${who}}`;
+    const shown = path.length > longestPath ? `${path.slice(0, longestPath)}…` : path;
+    const request = `{${from}"path":${jsonString(shown)}${who}}`;
     const response = `{"code":${status},"time":${Math.round(duration)}}`;
     return `{"time":"${this.#timestamp(time)}","request":${request},"response":${response}}\n`;
   }

@@ -19,6 +19,7 @@ export interface SinkOptions {
 /** UTF-16 units that make a write worth while before the time is up. */
 const batch = 16 * 1024;
 const retryAfter = 50;
+const newline = 0x0a;
 /** Milliseconds that a stalled reader may hold up the end. */
 const closePatience = 2_000;
 
@@ -38,6 +39,8 @@ export class LineSink implements AsyncDisposable {
   /** Opened by reopen() while a write was under way. */
   #next: number | undefined;
   #giveUpAt = Infinity;
+  /** The file ends in a part of a line: the rest of it could not be written. */
+  #isTorn = false;
 
   /** @throws KesError FileUnreadable when the file cannot be opened for appending */
   constructor({ to, gather = 100, limit = 16 * 1024 * 1024, onLost }: SinkOptions) {
@@ -48,9 +51,9 @@ export class LineSink implements AsyncDisposable {
     this.#onLost = onLost ?? ((): void => undefined);
   }
 
-  /** `line` with its newline. Never blocks, never throws. */
-  write(line: string): void {
-    if (this.#waiting.length + this.#written + line.length > this.#limit) return this.#onLost(1);
+  /** `line` with its newline. Never blocks, never throws. @param share of the limit that it must not exceed */
+  write(line: string, share = 1): void {
+    if (this.#waiting.length + this.#written + line.length > this.#limit * share) return this.#onLost(1);
     this.#waiting += line;
     if (this.#writing !== undefined) return;
     if (this.#waiting.length >= batch) this.#start();
@@ -73,7 +76,8 @@ export class LineSink implements AsyncDisposable {
   flush(): void {
     const text = this.#take();
     try {
-      writeFileSync(this.#fd, text);
+      writeFileSync(this.#fd, this.#tornEnd() + text);
+      this.#isTorn = false;
     } catch {
       this.#onLost(lines(text));
     }
@@ -96,7 +100,7 @@ export class LineSink implements AsyncDisposable {
     const text = this.#take();
     if (text === "") return;
     this.#written = text.length;
-    this.#writing = this.#writeAll(Buffer.from(text)).then(() => this.#finish());
+    this.#writing = this.#writeAll(text).then(() => this.#finish());
   }
 
   #take(): string {
@@ -116,17 +120,25 @@ export class LineSink implements AsyncDisposable {
   }
 
   // Never rejects: what cannot be written is lost, and said so.
-  async #writeAll(bytes: Buffer): Promise<void> {
+  async #writeAll(text: string): Promise<void> {
+    const end = this.#tornEnd();
+    const bytes = Buffer.from(end + text);
     let at = 0;
     while (at < bytes.length) {
       try {
         at += (await writeBytes(this.#fd, bytes, at, bytes.length - at, null)).bytesWritten;
+        this.#isTorn = bytes[at - 1] !== newline;
       } catch (error) {
         if (!isBusy(error) || performance.now() >= this.#giveUpAt)
-          return this.#onLost(lines(bytes.toString("latin1", at)));
+          return this.#onLost(lines(bytes.toString("latin1", Math.max(at, end.length))));
         await new Promise((resolve) => setTimeout(resolve, retryAfter));
       }
     }
+  }
+
+  /** What ends the part of a line that a full disk took. */
+  #tornEnd(): string {
+    return this.#isTorn ? "\n" : "";
   }
 
   #changeFile(): void {
@@ -134,6 +146,7 @@ export class LineSink implements AsyncDisposable {
     close(this.#fd);
     this.#fd = this.#next;
     this.#next = undefined;
+    this.#isTorn = false;
   }
 }
 

@@ -36,6 +36,14 @@ describe("an audit line", () => {
     );
   });
 
+  test("holds no more of a path than the API has", () => {
+    for (const letter of ["a", "<"]) {
+      const path = letter.repeat(256);
+      assert.equal(JSON.parse(auditLine({ ...record, path })).request.path, path);
+      assert.equal(JSON.parse(auditLine({ ...record, path: path + path })).request.path, `${path}…`);
+    }
+  });
+
   test("leaves out an unknown address and identity", () => {
     const line = auditLine({ ...record, ip: "", identity: "" });
     assert.match(line, /"request":\{"path":"\/v1\/key\/create\/my-key"\}/);
@@ -88,6 +96,14 @@ describe("the audit log", () => {
     assert.deepEqual(written, [auditLine(record)]);
     assert.deepEqual(followed, written);
     assert.equal(count(), 1);
+  });
+
+  test("leaves records of what was served more room than others", () => {
+    const shares: number[] = [];
+    const sink = { write: (_line: string, share: number) => void shares.push(share) };
+    const log = new AuditLog({ sink, events: new EventStream() });
+    for (const status of [200, 301, 400, 404, 502]) log.write({ ...record, status });
+    assert.deepEqual(shares, [1, 1, 0.5, 0.5, 0.5]);
   });
 
   test("serves followers when it is off, and makes no line for nobody", () => {

@@ -149,6 +149,44 @@ describe("a line sink", () => {
     assert.equal(lost, 3);
   });
 
+  test("keeps room for lines that may take all of it", async (t) => {
+    const file = join(directory(t), "audit.log");
+    let lost = 0;
+    {
+      await using sink = new LineSink({ to: file, gather: 60_000, limit: 1000, onLost: (lines) => (lost += lines) });
+      for (let at = 0; at < 200; at++) sink.write("refused\n", 0.5);
+      assert.equal(lost, 200 - 62);
+      sink.write("served\n");
+    }
+    assert.equal(lost, 138);
+    assert.ok(readFileSync(file, "utf8").endsWith("refused\nserved\n"));
+  });
+
+  test("begins anew after a line that the disk took a part of", { skip: process.platform === "win32" }, (t) => {
+    const file = join(directory(t), "audit.log");
+    const sink = join(import.meta.dirname, "../../../sidecar/log/line-sink.ts");
+    // With a limit for the size of files, which has a signal and then an error like that of a full disk.
+    const program = `
+      import { LineSink } from ${JSON.stringify(sink)};
+      import { readFileSync, truncateSync } from "node:fs";
+      import { setTimeout as sleep } from "node:timers/promises";
+      process.on("SIGXFSZ", () => undefined);
+      let lost = 0;
+      const sink = new LineSink({ to: ${JSON.stringify(file)}, gather: 1, onLost: (lines) => (lost += lines) });
+      for (let at = 0; at < 5; at++) sink.write("x".repeat(999) + "\\n");
+      while (lost === 0) await sleep(1);
+      truncateSync(${JSON.stringify(file)}, 1500);
+      sink.write("after\\n");
+      await sink[Symbol.asyncDispose]();
+      process.stdout.write(String(lost));
+    `;
+    const command = 'ulimit -f 4; exec "$0" --input-type=module-typescript --eval "$1"';
+    const lost = execFileSync("sh", ["-c", command, process.execPath, program], { encoding: "utf8" });
+    const [first, second, ...rest] = readFileSync(file, "utf8").split("\n");
+    assert.deepEqual([first?.length, second?.length, rest], [999, 500, ["after", ""]]);
+    assert.ok(Number(lost) > 0 && Number(lost) < 5, lost);
+  });
+
   test("neither grows nor waits for ever when its reader stalls", { skip: process.platform === "win32" }, async (t) => {
     const pipe = join(directory(t), "pipe");
     execFileSync("mkfifo", [pipe]);
