@@ -252,10 +252,14 @@ function targetTooLong(): Reply {
   return textReply(414, { "content-type": "text/plain; charset=utf-8" }, "414 URI Too Long");
 }
 
+/** A redirect to a longer location brings no page with a link to it: escaped, it could be five times as long. */
+const longestLink = 512;
+
 function redirect(method: string, location: string): Reply {
   const readable = method === "GET" || method === "HEAD";
   const headers = readable ? { location, "content-type": "text/html; charset=utf-8" } : { location };
-  if (method !== "GET") return { status: 301, headers, body: undefined, close: false, source: undefined };
+  const linked = method === "GET" && location.length <= longestLink;
+  if (!linked) return { status: 301, headers, body: undefined, close: false, source: undefined };
   const href = location
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

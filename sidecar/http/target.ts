@@ -11,7 +11,7 @@ export type Target =
 const invalid: Target = { kind: "invalid" };
 const tooLong: Target = { kind: "too-long" };
 /** Characters; names have 80, and the longest path of the API some 200. */
-const longest = 2048;
+const longest = 4096;
 const unclean = /\/\/|\/\.{1,2}(?:\/|$)/;
 // RFC 3986 lets a target hold visible ASCII only; Go's parser refuses control characters and blanks.
 const illegal = /[^\u0021-\u007e\u0080-\uffff]/;

@@ -14,7 +14,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
-import { farewellPatience, frameTimeout, headerTimeout, lingerTime, stallTimeout } from "./limits.ts";
+import { closingPatience, farewellPatience, frameTimeout, headerTimeout, lingerTime, stallTimeout } from "./limits.ts";
 import { Output } from "./output.ts";
 import type { SlabPool } from "./output.ts";
 import { OverheadBudget } from "./overhead-budget.ts";
@@ -61,12 +61,15 @@ export class Http2Connection {
     block: new Watch(),
     frame: new Watch(),
     write: new Watch(),
+    closing: new Watch(),
     end: new Watch(),
   };
   #frames = 0;
   /** Until the peer has heard that the connection is to end. */
   #farewell: NodeJS.Timeout | undefined;
   #ended = false;
+  /** The last stream that the peer was told will be looked at. */
+  #lastTaken: number | undefined;
   /** When the last request ended, as far as the sweeps saw; milliseconds. */
   quietSince: number;
 
@@ -170,7 +173,7 @@ export class Http2Connection {
     if (this.#requests.busy || this.active > 0) this.quietSince = now;
     this.#requests.busy = false;
     for (const stream of this.#sender.stalled(now)) this.#requests.reset(stream, errorCode.cancel);
-    const { greeting, block, frame, write, end } = this.#watches;
+    const { greeting, block, frame, write, closing, end } = this.#watches;
     const { writableLength, bytesWritten } = this.#socket;
     return [
       greeting.waited(now, !this.#control.greeted, 0) > headerTimeout,
@@ -178,6 +181,8 @@ export class Http2Connection {
       frame.waited(now, this.#reader.inFrame, this.#frames) > frameTimeout,
       // `bytesWritten` counts what waits in the socket, too.
       write.waited(now, writableLength > 0, bytesWritten - writableLength) > stallTimeout,
+      // An answer without an end (a log) may go on.
+      closing.waited(now, this.#requests.closing && this.#sender.owes, 0) > closingPatience,
       end.waited(now, this.#ended, 0) > lingerTime,
     ].includes(true);
   }
@@ -198,7 +203,8 @@ export class Http2Connection {
     if (this.#requests.closing) return;
     clearTimeout(this.#farewell);
     this.#requests.closing = true;
-    this.#output.goaway(this.#streams.last, errorCode.none);
+    this.#lastTaken = this.#streams.last;
+    this.#output.goaway(this.#lastTaken, errorCode.none);
     this.#quiet();
   }
 
@@ -212,7 +218,8 @@ export class Http2Connection {
 
   #fail(error: unknown): void {
     const code = error instanceof ProtocolError ? error.code : errorCode.internal;
-    this.#output.goaway(this.#streams.last, code);
+    // Later GOAWAYs name no higher stream (6.8).
+    this.#output.goaway(this.#lastTaken ?? this.#streams.last, code);
     this.#end();
     this.#onError(error instanceof Error ? error : new Error(String(error)));
     this.#requests.removeAll();

@@ -1,7 +1,7 @@
 // A header block on its way in: one HEADERS frame and the CONTINUATION frames that follow it without any other frame
 // between them (RFC 9113, 4.3 and 6.10). Its bytes stay where they are when one frame holds it all.
 import { errorCode, flag, frameHeader, readUint31 } from "./frame.ts";
-import { maxContinuations, maxHeaderBlock } from "./limits.ts";
+import { longestHeaderBlock, maxContinuations } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 export class HeaderBlock {
@@ -63,7 +63,7 @@ export class HeaderBlock {
     // A copy: the frame may be a small part of a large chunk.
     this.#parts.push(Buffer.from(this.bytes.subarray(this.start, this.end)));
     this.#length += this.end - this.start;
-    if (this.#length > maxHeaderBlock || this.#parts.length > maxContinuations + 1) {
+    if (this.#length > longestHeaderBlock || this.#parts.length > maxContinuations + 1) {
       throw new ProtocolError(errorCode.enhanceYourCalm, "a header block is too long");
     }
   }

@@ -5,7 +5,7 @@ import { makeField } from "./field.ts";
 import type { Field } from "./field.ts";
 import { errorCode } from "./frame.ts";
 import { decodeHuffman } from "./huffman.ts";
-import { maxHeaderTable } from "./limits.ts";
+import { maxHeaderBlock, maxHeaderTable } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { RequestHead } from "./request-head.ts";
 import { staticTable } from "./static-table.ts";
@@ -33,6 +33,7 @@ export class HpackDecoder {
     if (this.#isLast(bytes, start, end)) return this.#lastHead;
     const { generation } = this.#table;
     const head = new RequestHead();
+    head.tooLarge = end - start > maxHeaderBlock;
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;

@@ -5,9 +5,14 @@
 export const maxStreams = 250;
 /** SETTINGS_MAX_FRAME_SIZE: the smallest allowed (RFC 9113, 4.2), because request bodies here are small. */
 export const maxFrameSize = 16_384;
-/** A header block as sent, over all its frames (CVE-2024-27316). */
+/** A header block as sent, over all its frames; a longer one is answered with 431. */
 export const maxHeaderBlock = 16_384;
-/** CONTINUATION frames of one header block; 16 KiB need none, so this is generous. */
+/**
+ * One that is longer still ends the connection (CVE-2024-27316). What lies between is decoded and thrown away, to keep the header
+ * table that of the peer: it may be a proxy, and has other clients than the one with the many cookies.
+ */
+export const longestHeaderBlock = 65_536;
+/** CONTINUATION frames of one header block; 64 KiB need three, so this is generous. */
 export const maxContinuations = 8;
 /** Decoded header list, counted as RFC 9113 6.5.2 does: a few bytes sent may stand for a long entry of the table. */
 export const maxHeaderList = 32_768;
@@ -25,10 +30,14 @@ export const bodyPatience = 20;
 export const headerTimeout = 5_000;
 /** From the first byte of a frame to its last. */
 export const frameTimeout = 15_000;
-/** An answer that waits for a window or a reader, without a byte moving (Go's write deadline does this). */
+/** An answer that waits for a window or a reader, without getting on (Go's write deadline does this). */
 export const stallTimeout = 30_000;
+/** What has to be sent of an answer in that time, unless it ends: byte by byte it would be held for hours (CVE-2019-9511). */
+export const stallProgress = 1_024;
 /** How long a peer that is told of the end of its connection may send requests that are taken, if it never says that it heard. */
 export const farewellPatience = 1_000;
+/** From the end of new requests on a connection to its cut while complete answers wait for a peer that dawdles. */
+export const closingPatience = 120_000;
 /** From the last frame of a connection to its cut, for a peer that does not close. */
 export const lingerTime = 1_000;
 /**
@@ -45,3 +54,8 @@ export const slabSize = 65_536;
 export const maxFreeSlabs = 16;
 /** What an answer that is written over time may have unsent before its writer is told to stop. */
 export const streamBacklog = 65_536;
+/**
+ * What may wait for a peer before its further requests are refused, to be tried again: a few bytes of a request may stand for
+ * kilobytes of an answer. The largest answer does not count: a client that takes a long list may ask for other things meanwhile.
+ */
+export const maxUnsent = 1_048_576;

@@ -83,6 +83,11 @@ export class Output {
     this.#options = options;
   }
 
+  /** Bytes that the socket has not finished with, or not been given yet. */
+  get unsent(): number {
+    return this.#socket.writableLength + this.at - this.#start;
+  }
+
   /** Makes room for `size` bytes at `at`. */
   reserve(size: number): void {
     if (this.bytes.length - this.at < size) this.#replace(size);

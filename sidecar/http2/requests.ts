@@ -59,9 +59,15 @@ export class Requests implements StreamOwner {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.remoteEnded) return this.#strayData(stream, id, length);
     stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) return this.offend(stream, errorCode.flowControl);
+    if (stream.receiveWindow < 0) {
+      windows.credit(length);
+      return this.offend(stream, errorCode.flowControl);
+    }
     if (end - start < length) windows.creditStream(stream, length - (end - start));
-    this.#receive(stream, stream.receive(bytes, start, end, last));
+    const sound = stream.receive(bytes, start, end, last);
+    // What the stream did not take counts for the connection all the same (6.9).
+    if (!sound) windows.credit(end - start);
+    this.#receive(stream, sound);
   }
 
   #receive(stream: Http2Stream, sound: boolean): void {
@@ -106,7 +112,7 @@ export class Requests implements StreamOwner {
     if (id % 2 === 0) throw new ProtocolError(errorCode.protocol, `a client began stream ${id}`);
     this.#streams.last = id;
     if (this.closing) return this.#streams.refuse(id);
-    const refusal = refusalOf(block, head, this.#streams.size);
+    const refusal = refusalOf(block, head, this.#streams.size >= maxStreams || this.#options.sender.overfull);
     if (refusal !== errorCode.none) return this.#refuse(id, refusal);
     const sendWindow = this.#options.initialWindow();
     const stream = new Http2Stream(this, id, head, { bodyless: endStream, sendWindow });
@@ -123,7 +129,8 @@ export class Requests implements StreamOwner {
   }
 
   #refuseLarge(stream: Http2Stream): void {
-    this.#options.onError(new ProtocolError(errorCode.enhanceYourCalm, "the header fields of a request are too large"));
+    // No ProtocolError: the connection goes on.
+    this.#options.onError(new Error("the header fields of a request are too large"));
     this.#noteServed(stream);
     stream.respond(431, {}, undefined);
     this.#budget.spend();
@@ -165,6 +172,10 @@ export class Requests implements StreamOwner {
     return this.#options.sender.write(stream, chunk);
   }
 
+  invite(stream: Http2Stream): void {
+    this.#options.sender.invite(stream);
+  }
+
   credit(stream: Http2Stream, bytes: number): void {
     this.#options.windows.creditStream(stream, bytes);
   }
@@ -204,8 +215,8 @@ export class Requests implements StreamOwner {
 }
 
 /** Why a request is not looked at; a list that is too large gets an answer instead. */
-function refusalOf(block: HeaderBlock, head: RequestHead, open: number): number {
-  if (open >= maxStreams) return errorCode.refusedStream;
+function refusalOf(block: HeaderBlock, head: RequestHead, crowded: boolean): number {
+  if (crowded) return errorCode.refusedStream;
   if (block.dependency === block.stream) return errorCode.protocol;
   if (head.tooLarge) return errorCode.none;
   const sound = head.isRequest && !(block.endStream && head.contentLength > 0);

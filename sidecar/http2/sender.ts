@@ -3,7 +3,7 @@
 // gave, until the peer makes room; nothing is copied before it may be sent.
 import { flag, frameHeader, frameType, largestWindow } from "./frame.ts";
 import type { HpackEncoder, ReplyHead } from "./hpack-encoder.ts";
-import { maxFrameSize, stallTimeout, streamBacklog } from "./limits.ts";
+import { maxFrameSize, maxUnsent, stallProgress, stallTimeout, streamBacklog } from "./limits.ts";
 import type { Output } from "./output.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -20,6 +20,8 @@ export class Sender {
   readonly #onEnd: (stream: Http2Stream) => void;
   /** Streams with something unsent, longest waiting first. */
   readonly #waiting = new Set<Http2Stream>();
+  /** Bytes that wait at all streams together. */
+  #queued = 0;
   /** What the peer takes on all streams together. */
   #window = 65_535;
 
@@ -29,21 +31,44 @@ export class Sender {
     this.#onEnd = onEnd;
   }
 
+  /** More waits for the peer than it may hold up (limits.ts). */
+  get overfull(): boolean {
+    if (this.#output.full && this.#output.unsent > maxUnsent) return true;
+    if (this.#queued <= maxUnsent) return false;
+    let largest = 0;
+    for (const { queued } of this.#waiting) largest = Math.max(largest, queued);
+    return this.#queued - largest > maxUnsent;
+  }
+
+  /** Whether an answer is complete, and the peer still has to take it. */
+  get owes(): boolean {
+    for (const { ended } of this.#waiting) if (ended) return true;
+    return false;
+  }
+
   /** Writes an answer whose body is known. */
   respond(stream: Http2Stream, head: Omit<ReplyHead, "contentLength">, body: Buffer | undefined): void {
     const length = body === undefined ? 0 : body.length;
     const bare = body === undefined || length === 0 || stream.head.method === "HEAD";
+    stream.answered = true;
     stream.ended = true;
     this.#headers(stream, { status: head.status, headers: head.headers, contentLength: length }, bare);
     if (bare) return this.#onEnd(stream);
-    if (length > maxFrameSize || length > this.#window || length > stream.sendWindow) return this.#queue(stream, body);
+    const waits = this.#output.full || length > maxFrameSize || length > this.#window || length > stream.sendWindow;
+    if (waits) return this.#queue(stream, body);
     this.#data(stream, body, length, true);
     this.#onEnd(stream);
   }
 
   /** Writes the headers of an answer that `write` goes on with. */
   start(stream: Http2Stream, head: Omit<ReplyHead, "contentLength">): void {
+    stream.answered = true;
     this.#headers(stream, { ...head, contentLength: undefined }, false);
+  }
+
+  /** Asks for the body that the peer holds back until then (RFC 9110, 10.1.1); the answer is still to come. */
+  invite(stream: Http2Stream): void {
+    this.#headers(stream, { status: 100, headers: {}, contentLength: undefined }, false);
   }
 
   /** A further part of an answer, or its end; false when too much waits. */
@@ -54,7 +79,6 @@ export class Sender {
   }
 
   #headers(stream: Http2Stream, head: ReplyHead, last: boolean): void {
-    stream.answered = true;
     const output = this.#output;
     output.reserve(frameHeader + this.#encoder.room(head));
     const start = output.at;
@@ -97,6 +121,7 @@ export class Sender {
     if (chunk !== undefined) {
       stream.queue.push(chunk);
       stream.queued += chunk.length;
+      this.#queued += chunk.length;
     }
     this.#pump(stream);
   }
@@ -109,11 +134,13 @@ export class Sender {
       const length = this.#output.full ? 0 : Math.min(chunk.length, maxFrameSize, this.#window, stream.sendWindow);
       if (length <= 0) return void this.#waiting.add(stream);
       stream.queued -= length;
+      this.#queued -= length;
       if (length === chunk.length) queue.shift();
       else queue[0] = chunk.subarray(length);
       this.#data(stream, chunk, length, stream.ended && stream.queued === 0);
       if (stream.ended && stream.queued === 0) return this.#onEnd(stream);
     }
+    stream.sentAtSweep = -1;
     if (!stream.ended) return;
     this.#data(stream, stream.queue[0] ?? Buffer.alloc(0), 0, true);
     this.#onEnd(stream);
@@ -148,13 +175,14 @@ export class Sender {
 
   forget(stream: Http2Stream): void {
     this.#waiting.delete(stream);
+    this.#queued -= stream.queued;
   }
 
-  /** Streams of which nothing was sent for too long although something waits. Looked at every sweep. */
+  /** Streams that wait, and of which next to nothing was sent for too long. Looked at every sweep. */
   stalled(now: number): Http2Stream[] {
     const stalled: Http2Stream[] = [];
     for (const stream of this.#waiting) {
-      if (stream.sent !== stream.sentAtSweep) {
+      if (stream.sentAtSweep < 0 || stream.sent - stream.sentAtSweep >= stallProgress) {
         stream.sentAtSweep = stream.sent;
         stream.stalledSince = now;
       } else if (now - stream.stalledSince > stallTimeout) stalled.push(stream);

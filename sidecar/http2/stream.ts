@@ -42,6 +42,8 @@ export interface StreamOwner {
   respond(stream: Http2Stream, start: ReplyStart, body: Buffer | undefined): void;
   start(stream: Http2Stream, start: ReplyStart): void;
   write(stream: Http2Stream, chunk: Buffer | undefined): boolean;
+  /** The peer may send the body of which it asked whether it is wanted. */
+  invite(stream: Http2Stream): void;
   reset(stream: Http2Stream, code: number): void;
   /** So many bytes of the stream left the memory: the peer may send as many again. */
   credit(stream: Http2Stream, bytes: number): void;
@@ -88,7 +90,7 @@ export class Http2Stream implements RequestStream {
   answered = false;
   /** Nothing follows what is queued. */
   ended = false;
-  /** Bytes sent, for the sweep that looks for stalled answers. */
+  /** Bytes sent, for the sweep that looks for stalled answers; what it last counted as progress, -1: nothing waited. */
   sent = 0;
   sentAtSweep = -1;
   stalledSince = 0;
@@ -139,9 +141,15 @@ export class Http2Stream implements RequestStream {
     const body = this.#bodyIfThere(limit);
     if (body !== undefined) return body;
     if (this.closed) return Promise.reject(gone());
+    if (this.#received === 0 && !this.answered && this.#expects) this.#owner.invite(this);
     return new Promise((resolve, reject) => {
       this.#reader = { limit, resolve, reject };
     });
+  }
+
+  /** The peer sends its body when it hears that it is wanted (RFC 9110, 10.1.1). */
+  get #expects(): boolean {
+    return this.head.values("expect").some((value) => value.toLowerCase() === "100-continue");
   }
 
   #bodyIfThere(limit: number): RequestBody | undefined {

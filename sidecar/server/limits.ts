@@ -33,7 +33,7 @@ export const offencePace = 200;
 export const offenceWait = 5_000;
 /** Addresses remembered for that; the oldest offence is forgotten first. */
 export const maxOffenders = 1_024;
-/** Established connections; beyond it those of identities without a policy are closed first (decisions T6). */
+/** Established connections; beyond it those of identities without a policy, TLS proxies apart, are closed first (decisions T6). */
 export const maxConnections = 4_096;
 /** After a body went over its limit: how much more is read and thrown away so that the client sees the answer. */
 export const drainBytes = 8 * 1024 * 1024;

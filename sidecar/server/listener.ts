@@ -29,6 +29,7 @@ import {
   sweepInterval,
 } from "./limits.ts";
 import { Offenders } from "./offenders.ts";
+import type { Standing } from "./standing.ts";
 import { contextOptions, installTrust } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { isTrusted, rootsOf } from "./trust.ts";
@@ -39,13 +40,15 @@ export interface ListenerOptions {
   /** False when at least one API is open without a certificate. */
   readonly certificateRequired: boolean;
   readonly serve: (exchange: Exchange) => void;
-  /** True for peers whose identity has a role: they stay when connections run out. */
-  readonly isKnown: (peer: Peer) => boolean;
+  /** Strangers are cut when connections run out, and an address of TLS proxies never has to wait. */
+  readonly standingOf: (peer: Peer) => Standing;
   readonly events: ListenerEvents;
   /** Which HTTP/2 implementation new connections get; node's own when absent. */
   readonly http2Engine?: () => "own" | "node";
   /** Milliseconds after which an HTTP/2 client is asked to connect anew. */
   readonly connectionAge?: number;
+  /** Established connections. */
+  readonly maxConnections?: number;
 }
 
 export interface ListenerEvents {
@@ -190,7 +193,7 @@ export class Listener {
       return void socket.destroy();
     }
     const peer = peerOf(socket, chain);
-    if (this.#connections.size >= maxConnections && !this.#makeRoom(peer)) return void socket.destroy();
+    if (!this.#hasRoom() && !this.#makeRoom(peer)) return void socket.destroy();
     socket.on("error", () => socket.destroy());
     const renewAt = this.#renewalOf(socket);
     const connection: Connection = { socket, peer, chain, engine: this.#engineFor(socket, peer), renewAt };
@@ -225,7 +228,7 @@ export class Listener {
     const onProtocolError = (error: Error): void => {
       this.#failed(peer.address, error);
       const isAttack = error instanceof ProtocolError && error.code === errorCode.enhanceYourCalm;
-      if (isAttack) this.#offenders.add(peer.address, performance.now());
+      if (isAttack && !this.#isProxied(peer.address)) this.#offenders.add(peer.address, performance.now());
     };
     const options = { peer, serve: this.#options.serve, onProtocolError };
     if (socket.alpnProtocol !== "h2") return this.#http1.open(socket, options);
@@ -240,9 +243,21 @@ export class Listener {
     return performance.now() + (this.#options.connectionAge ?? connectionAge) * (1 + Math.random() / 5);
   }
 
+  /** Whether a TLS proxy is connected from there: its clients share that address, and it is not their fault. */
+  #isProxied(address: string): boolean {
+    const { standingOf } = this.#options;
+    return [...this.#connections].some(({ peer }) => peer.address === address && standingOf(peer) === "proxy");
+  }
+
+  #hasRoom(): boolean {
+    return this.#connections.size < (this.#options.maxConnections ?? maxConnections);
+  }
+
   #makeRoom(newcomer: Peer): boolean {
-    const stranger = [...this.#connections].find((connection) => !this.#options.isKnown(connection.peer));
-    if (stranger === undefined || !this.#options.isKnown(newcomer)) return false;
+    const { standingOf } = this.#options;
+    if (standingOf(newcomer) === "stranger") return false;
+    const stranger = [...this.#connections].find(({ peer }) => standingOf(peer) === "stranger");
+    if (stranger === undefined) return false;
     stranger.engine.destroy();
     this.#connections.delete(stranger);
     return true;

@@ -5,7 +5,7 @@
 import { maxOffenders, offencePace, offenceTime, offenceWait } from "./limits.ts";
 
 interface Offender {
-  /** When the address is forgiven. */
+  /** When the address is forgiven, however many still wait; a further offence alone puts it off. */
   until: number;
   /** When its next handshake may begin. */
   next: number;
@@ -28,8 +28,9 @@ export class Offenders {
   turn(address: string, now: number): number | undefined {
     const offender = this.#byAddress.get(address);
     if (offender === undefined) return 0;
-    if (now >= offender.until && now >= offender.next) {
-      this.#byAddress.delete(address);
+    if (now >= offender.until) {
+      // Until those that wait have had their turns it is remembered: another offence queues up behind them.
+      if (now >= offender.next) this.#byAddress.delete(address);
       return 0;
     }
     const wait = Math.max(0, offender.next - now);

@@ -5,6 +5,7 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SettingError } from "./setting-error.ts";
 
+const begin = "-----BEGIN ";
 const block = /-----BEGIN ([^-\n]+)-----[\s\S]*?-----END \1-----/g;
 
 interface PemBlock {
@@ -12,9 +13,16 @@ interface PemBlock {
   readonly text: string;
 }
 
-/** All PEM blocks of a text, in order. */
-function blocksOf(text: string): PemBlock[] {
-  return [...text.matchAll(block)].map((match) => ({ type: match[1] ?? "", text: match[0] }));
+/**
+ * All PEM blocks of a file, in order. Of a file that somebody is writing just now the last block, or its rest, is missing.
+ * @throws SettingError PemInvalid when a block does not end
+ */
+async function readBlocks(setting: string, path: string): Promise<PemBlock[]> {
+  const text = await readSettingFile(setting, path);
+  const blocks = [...text.matchAll(block)].map((match) => ({ type: match[1] ?? "", text: match[0] }));
+  const whole = blocks.length === text.split(begin).length - 1;
+  if (whole) return blocks;
+  throw invalid(setting, `${path} holds a PEM block without its end: it is cut off; put it there again whole`);
 }
 
 async function readSettingFile(setting: string, path: string): Promise<string> {
@@ -27,7 +35,7 @@ async function readSettingFile(setting: string, path: string): Promise<string> {
 
 /** The certificates of a file that may hold nothing else. */
 export async function readCertificates(setting: string, path: string): Promise<X509Certificate[]> {
-  const blocks = blocksOf(await readSettingFile(setting, path));
+  const blocks = await readBlocks(setting, path);
   const other = blocks.find((found) => found.type !== "CERTIFICATE");
   if (other !== undefined) {
     throw invalid(setting, `${path} holds a PEM block "${other.type}"; only CERTIFICATE blocks belong there`);
@@ -46,7 +54,7 @@ function parseCertificate(setting: string, path: string, pem: string): X509Certi
 
 /** The first private key of a file; CERTIFICATE blocks before it are skipped. */
 export async function readPrivateKey(setting: string, path: string): Promise<{ pem: string; encrypted: boolean }> {
-  for (const found of blocksOf(await readSettingFile(setting, path))) {
+  for (const found of await readBlocks(setting, path)) {
     if (found.type === "CERTIFICATE") continue;
     if (found.type !== "PRIVATE KEY" && !found.type.endsWith(" PRIVATE KEY")) {
       throw invalid(setting, `${path} holds a PEM block "${found.type}"; expected a private key`);

@@ -4,13 +4,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AccessSource } from "../access/assignments.ts";
 import { Overlay } from "../access/overlay.ts";
-import { peerIdentity } from "../access/peer.ts";
 import type { TlsProxy } from "../access/peer.ts";
 import type { Services, ServerState } from "../api/state.ts";
 import type { Address, Config } from "../contract/config.ts";
 import { rfc3339Local } from "../contract/timestamp.ts";
-import { isKesError } from "../errors.ts";
-import type { Peer } from "../http/exchange.ts";
 import { Router } from "../http/router.ts";
 import type { Snapshot } from "../http/router.ts";
 import type { KeyEvent } from "../keys/key-event.ts";
@@ -25,6 +22,7 @@ import { Logs } from "./logs.ts";
 import type { LogPlaces } from "./logs.ts";
 import { OpsPort } from "./ops.ts";
 import { reportKeyEvent } from "./key-events.ts";
+import { standingOf } from "./standing.ts";
 import { fillCache, StoreContact } from "./store-contact.ts";
 import { notSynced, SyncedPolicies } from "./synced-policies.ts";
 import type { TlsMaterial } from "./tls.ts";
@@ -135,7 +133,7 @@ export class Server implements AsyncDisposable {
       material: this.#material,
       certificateRequired: !opensApis(config),
       serve: (exchange) => router.serve(exchange),
-      isKnown: (peer) => this.#isKnown(peer),
+      standingOf: (peer) => standingOf(peer, this.#current.state.access),
       http2Engine: () => this.#config.http2.engine,
       events: {
         failed: (ip, reason) => this.#handshakeFailed(ip, reason),
@@ -240,15 +238,6 @@ export class Server implements AsyncDisposable {
     const { config, keys } = this.#current.state;
     this.#snapshot = this.#snapshotOf(config, keys, overlay);
     this.#overlay = overlay;
-  }
-
-  #isKnown(peer: Peer): boolean {
-    try {
-      return this.#current.state.access.roleOf(peerIdentity(peer)) !== undefined;
-    } catch (error) {
-      if (isKesError(error)) return false;
-      throw error;
-    }
   }
 
   #handshakeFailed(ip: string, reason: string): void {

@@ -122,7 +122,7 @@ export const server: readonly Mutant[] = [
   {
     name: "who has attacked comes back as often as it likes",
     file: "sidecar/server/listener.ts",
-    find: "if (isAttack) this.#offenders.add(peer.address, performance.now());",
+    find: "if (isAttack && !this.#isProxied(peer.address)) this.#offenders.add(peer.address, performance.now());",
     replace: "",
     tests: ["test/sidecar/server/handshakes.test.ts"],
   },

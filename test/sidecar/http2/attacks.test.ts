@@ -11,7 +11,7 @@ import { RawClient } from "./raw-client.ts";
 import { floods, to } from "./floods.ts";
 import { block, endHeaders, endStream, frame, get, headers, post, string, type, uint32 } from "./raw-frames.ts";
 
-const calm = 11;
+const [refused, calm] = [7, 11];
 /** KiB; what a process with no more than 80 MiB at rest may grow to stay below 120. */
 const mostGrowth = 40 * 1024;
 
@@ -73,7 +73,9 @@ describe("while a good client works, nothing grows by", () => {
     await using good = goodClient();
     using client = await RawClient.greeted(port, [4, 0]);
     for (let n = 0; n < 250; n++) client.send(headers(2 * n + 1, to("/large")));
-    await client.until((f) => f.stream === 499 && f.type === type.headers, "the last answer's headers");
+    // More than a megabyte waits beside the largest: what comes now is refused, and may be tried again.
+    assert.equal(await client.resetOf(499), refused);
+    assert.equal(client.frames.filter((f) => f.type === type.headers).length, 3);
     assertSmall();
     await good.finish();
   });
@@ -88,6 +90,32 @@ describe("while a good client works, nothing grows by", () => {
     assertSmall();
     await good.finish();
   });
+
+  // 250 of them wait; the rest is refused, and nothing but refusals and the answers' headers is in the socket.
+  for (const [what, path, method] of [
+    ["bodies", "/medium", "GET"],
+    ["headers", "/elsewhere", "POST"],
+  ] as const) {
+    it(`${what} that a client with large windows asks for in a few bytes and does not read`, async () => {
+      await using good = goodClient();
+      const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.greeted(port, [4, 0x7fff_ffff])));
+      const named = Buffer.concat([Buffer.of(0x40), string(":path"), string(path)]);
+      const first = Buffer.concat([Buffer.of(method === "GET" ? 0x82 : 0x83, 0x87), named]);
+      const again = Buffer.of(method === "GET" ? 0x82 : 0x83, 0x87, 0xbe);
+      for (const client of clients) {
+        client.socket.pause();
+        const more = Array.from({ length: 900 }, (_, n) =>
+          frame(type.headers, endHeaders | endStream, 2 * n + 3, again),
+        );
+        const window = frame(type.windowUpdate, 0, 0, uint32(0x7fff_0000));
+        client.send(window, frame(type.headers, endHeaders | endStream, 1, first), ...more);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      assertSmall();
+      for (const client of clients) client[Symbol.dispose]();
+      await good.finish();
+    });
+  }
 
   it("small answers that a client does not read", async () => {
     await using good = goodClient();

@@ -2,7 +2,8 @@
 // part of every test run.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { startEngine } from "./engine-listener.ts";
+import type { RequestStream } from "../../../sidecar/http2/stream.ts";
+import { answerFixed, startEngine } from "./engine-listener.ts";
 import { RawClient } from "./raw-client.ts";
 import {
   ack,
@@ -16,6 +17,7 @@ import {
   post,
   preface,
   settings,
+  string,
   type,
   uint32,
 } from "./raw-frames.ts";
@@ -262,6 +264,36 @@ describe("the connection ends by", () => {
   });
 });
 
+it("DATA that costs a stream counts as taken for the connection (6.9)", async () => {
+  await using listener = await startEngine({ onRequest: () => undefined });
+  using client = await RawClient.greeted(listener.port);
+  const chunk = Buffer.alloc(16_384);
+  for (let n = 0; n < 40; n++) {
+    const [wrong, excess] = [4 * n + 1, 4 * n + 3];
+    client.send(headers(wrong, [...post, ["content-length", "10"]], endHeaders), frame(type.data, 0, wrong, chunk));
+    client.send(
+      headers(excess, post, endHeaders),
+      ...Array.from({ length: 4 }, () => frame(type.data, 0, excess, chunk)),
+    );
+    assert.deepEqual([await client.resetOf(wrong), await client.resetOf(excess)], [protocol, flowControl]);
+  }
+  // The first one is the server's larger window, as it begins.
+  const updates = client.frames.filter((f) => f.type === type.windowUpdate && f.stream === 0).slice(1);
+  const credited = updates.reduce((sum, f) => sum + f.payload.readUInt32BE(0), 0);
+  const sent = 40 * 5 * 16_384;
+  assert.ok(credited > sent - 524_288 && credited <= sent, `${credited} of ${sent} bytes`);
+});
+
+/** A request without a body whose header block takes several frames. */
+function inFrames(stream: number, bytes: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += 16_384) {
+    const flags = (at === 0 ? endStream : 0) | (at + 16_384 >= bytes.length ? endHeaders : 0);
+    frames.push(frame(at === 0 ? type.headers : type.continuation, flags, stream, bytes.subarray(at, at + 16_384)));
+  }
+  return frames;
+}
+
 describe("header lists", () => {
   it("that are too large get 431", async () => {
     let served = 0;
@@ -276,14 +308,39 @@ describe("header lists", () => {
     assert.deepEqual(listener.errors, ["the header fields of a request are too large"]);
   });
 
-  it("whose bytes are too many end the connection", async () => {
+  // A proxy's other clients are not to suffer from one with too many cookies (RFC 9113, 10.5.1).
+  it("whose bytes are too many get 431, and leave the header table and other requests as they were", async () => {
+    const { promise: first, resolve: onRequest } = Promise.withResolvers<RequestStream>();
+    const paths: string[] = [];
+    const serve = (stream: RequestStream): void => {
+      paths.push(stream.head.path);
+      if (paths.length === 1) onRequest(stream);
+      else answerFixed(stream);
+    };
+    await using listener = await startEngine({ onRequest: serve });
+    using client = await RawClient.greeted(listener.port);
+    client.send(headers(1, get));
+    // Its path enters the table, and is the newest entry afterwards.
+    const path = Buffer.concat([Buffer.of(0x44), string("/indexed")]);
+    const bytes = Buffer.concat([Buffer.of(0x82, 0x87), path, block([["x", "y".repeat(18_000)]])]);
+    client.send(...inFrames(3, bytes));
+    const answer = await client.until((f) => f.type === type.headers && f.stream === 3, "an answer");
+    assert.equal(answer.payload.toString("latin1", 2, 5), "431");
+    client.send(frame(type.headers, endHeaders | endStream, 5, Buffer.of(0x82, 0x87, 0xbe)));
+    assert.equal(await client.body(5), "a body of some length\n");
+    assert.deepEqual(paths, ["/", "/indexed"]);
+    answerFixed(await first);
+    assert.equal(await client.body(1), "a body of some length\n");
+  });
+
+  it("of 64 KiB get 431, longer ones end the connection", async () => {
     await using listener = await startEngine();
     using client = await RawClient.greeted(listener.port);
-    const bytes = block([...get, ["x", "y".repeat(17_000)]]);
-    client.send(
-      frame(type.headers, 0, 1, bytes.subarray(0, 16_384)),
-      frame(type.continuation, endHeaders, 1, bytes.subarray(16_384)),
-    );
+    const long = block([...get, ["x", ""]]).length + 2;
+    client.send(...inFrames(1, block([...get, ["x", "y".repeat(65_536 - long)]])));
+    const answer = await client.until((f) => f.type === type.headers && f.stream === 1, "an answer");
+    assert.equal(answer.payload.toString("latin1", 2, 5), "431");
+    client.send(...inFrames(3, block([...get, ["x", "y".repeat(65_537 - long)]])));
     assert.equal(await client.goaway(), calm);
   });
 });

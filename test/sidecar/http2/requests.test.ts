@@ -22,6 +22,7 @@ import {
   type,
   uint32,
 } from "./raw-frames.ts";
+import type { Fields } from "./raw-frames.ts";
 
 interface Answer {
   readonly status: number;
@@ -357,6 +358,57 @@ test("a closing connection without requests ends when the client has heard it, o
   assert.ok(!silent.closed);
   await silent.ended();
   for (const client of [polite, silent]) assert.deepEqual(goaways(client), [2 ** 31 - 1, 0]);
+});
+
+test("a closing connection that then fails names no later stream than before (6.8)", async () => {
+  await using listener = await startEngine({ onRequest: () => undefined });
+  using client = await RawClient.greeted(listener.port);
+  client.send(headers(1, get));
+  await client.settle();
+  for (const connection of listener.connections) connection.takeNoMore();
+  client.send(headers(3, get), frame(type.ping, 0, 0, Buffer.alloc(7)));
+  await client.ended();
+  assert.deepEqual(goaways(client), [1, 1]);
+});
+
+test("a client that waits to hear that its body is wanted hears it (RFC 9110, 10.1.1)", async () => {
+  await using listener = await startEngine({ onRequest: echo });
+  using client = await RawClient.greeted(listener.port);
+  client.send(headers(1, [...post, ["expect", "100-continue"]], endHeaders));
+  const interim = await client.until((f) => f.type === type.headers && f.stream === 1, "an interim answer");
+  assert.equal(interim.flags, endHeaders);
+  assert.equal(interim.payload.toString("latin1", 2, 5), "100");
+  client.send(frame(type.data, endStream, 1, Buffer.from("body")));
+  assert.equal(await client.body(1), "body");
+  // Neither one that does not ask hears it, nor one whose body has begun.
+  client.send(headers(3, post, endHeaders), headers(5, [...post, ["expect", "100-continue"]], endHeaders));
+  client.send(frame(type.data, 0, 5, Buffer.from("bo")));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  client.send(frame(type.data, endStream, 3, Buffer.from("body")), frame(type.data, endStream, 5, Buffer.from("dy")));
+  for (const stream of [3, 5]) {
+    assert.equal(await client.body(stream), "body");
+    assert.equal(client.frames.filter((f) => f.type === type.headers && f.stream === stream).length, 1);
+  }
+});
+
+test("more than a megabyte that waits makes further requests wait for another time, one long answer alone does not", async () => {
+  const sizes: Readonly<Record<string, number>> = { "/list": 5_000_000, "/more": 1_100_000, "/": 10 };
+  const onRequest = (stream: RequestStream): void =>
+    stream.respond(200, {}, Buffer.alloc(sizes[stream.head.path] ?? 0));
+  await using listener = await startEngine({ onRequest });
+  using client = await RawClient.greeted(listener.port);
+  const to = (path: string): Fields => get.map(([name, value]) => [name, name === ":path" ? path : value]);
+  client.send(headers(1, to("/list")), headers(3, to("/")), headers(5, to("/more")), headers(7, to("/")));
+  assert.equal(await client.resetOf(7), 7);
+  assert.deepEqual(
+    client.frames.filter((f) => f.type === type.headers).map((f) => f.stream),
+    [1, 3, 5],
+  );
+  // Whoever takes its answers is served again.
+  client.send(...[0, 1, 5].map((stream) => frame(type.windowUpdate, 0, stream, uint32(10_000_000))));
+  for (const stream of [1, 3, 5]) await client.body(stream);
+  client.send(headers(9, to("/")));
+  assert.equal((await client.body(9)).length, 10);
 });
 
 /** The last streams that each GOAWAY named. */

@@ -58,17 +58,17 @@ test("a client that sends half a frame is late", async () => {
 });
 
 test("a stream whose answer nobody takes is reset, the connection is not", async () => {
-  await using listener = await startEngine();
+  await using listener = await startEngine({ onRequest: answerLarge });
   using client = await RawClient.greeted(listener.port, [4, 5]);
   client.send(headers(1, get));
   await client.settle();
   await quiet();
-  assert.equal(client.bodySoFar(1).toString(), "a bod");
+  assert.equal(client.bodySoFar(1).length, 5);
   assert.equal(overdueAfter(listener, 29_000), false);
-  client.send(frame(type.windowUpdate, 0, 1, uint32(1)));
+  client.send(frame(type.windowUpdate, 0, 1, uint32(1_024)));
   await client.settle();
   await quiet();
-  // It moved: the time starts again, and then it is over.
+  // It got on: the time starts again, and then it is over.
   assert.equal(overdueAfter(listener, 29_000), false);
   assert.equal(overdueAfter(listener, 31_000), false);
   assert.equal(await client.resetOf(1), 8);
@@ -76,6 +76,58 @@ test("a stream whose answer nobody takes is reset, the connection is not", async
     [...listener.connections].map(({ active }) => active),
     [0],
   );
+});
+
+test("a client that takes its answer byte by byte loses it, one that takes all that is there does not", async () => {
+  const writers: RequestStream[] = [];
+  const onRequest = (stream: RequestStream): void => {
+    if (stream.head.method === "GET") return answerLarge(stream);
+    stream.start(200, {});
+    stream.write(Buffer.from("a line\n"));
+    writers.push(stream);
+  };
+  await using listener = await startEngine({ onRequest });
+  using client = await RawClient.greeted(listener.port, [4, 5]);
+  client.send(headers(1, get), headers(3, post));
+  await client.settle();
+  await quiet();
+  assert.equal(overdueAfter(listener, 29_000), false);
+  // The second stream has nothing more to send for a while, and then a little that waits again.
+  client.send(frame(type.windowUpdate, 0, 1, uint32(1)), frame(type.windowUpdate, 0, 3, uint32(2)));
+  await client.settle();
+  for (const stream of writers) stream.write(Buffer.from("another\n"));
+  await quiet();
+  const [connection] = listener.connections;
+  connection?.overdue(performance.now() + 31_000);
+  assert.equal(await client.resetOf(1), 8);
+  await client.settle();
+  assert.ok(!client.frames.some((f) => f.type === type.rstStream && f.stream === 3));
+});
+
+test("a client that was told of the end and dawdles over its answers is cut, one that follows a log is not", async () => {
+  const onRequest = (stream: RequestStream): void => {
+    if (stream.head.method === "GET") return answerLarge(stream);
+    stream.start(200, {});
+    stream.write(Buffer.from("a line\n"));
+  };
+  await using listener = await startEngine({ onRequest });
+  using client = await RawClient.greeted(listener.port, [4, 5]);
+  client.send(headers(1, get), headers(3, post));
+  await client.settle();
+  const [connection] = listener.connections;
+  assert.ok(connection);
+  connection.takeNoMore();
+  const now = performance.now();
+  for (let seconds = 0; seconds <= 130; seconds += 10) {
+    client.send(frame(type.windowUpdate, 0, 1, uint32(1_024)), frame(type.windowUpdate, 0, 3, uint32(1_024)));
+    await client.settle();
+    await quiet();
+    assert.equal(connection.overdue(now + 1_000 * seconds), seconds > 120, `after ${seconds} s`);
+  }
+  client.send(frame(type.rstStream, 0, 1, uint32(8)));
+  await client.settle();
+  assert.equal(connection.overdue(now + 140_000), false);
+  assert.equal(connection.overdue(now + 300_000), false);
 });
 
 test("a client that reads nothing is not read either, and then gets everything", async () => {

@@ -39,7 +39,7 @@ function openListener(engine: "own" | "node"): Promise<Listener> {
     material,
     certificateRequired: true,
     serve: answer,
-    isKnown: () => true,
+    standingOf: () => "client",
     events: { failed: () => undefined, opened: () => undefined, closed: () => undefined },
     http2Engine: () => engine,
     connectionAge,
