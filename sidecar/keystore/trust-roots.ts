@@ -18,6 +18,11 @@ export async function trustRoots(ca: string | undefined, setting: string): Promi
   }
   const texts = await read(ca, setting);
   const roots = texts.flatMap((text) => text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []);
+  // Somebody is writing it just now; what is there so far may lack the one that counts.
+  if (roots.length < texts.flatMap((text) => text.match(/-----BEGIN CERTIFICATE-----/g) ?? []).length) {
+    const message = `${setting} (${ca}) holds a certificate without its end: it is cut off; put it there again whole`;
+    throw new KesError("PemInvalid", message);
+  }
   if (roots.length > 0) return roots;
   throw new KesError("PemInvalid", `${setting} (${ca}) holds no PEM certificate; name the file of the store's CA`);
 }

@@ -293,6 +293,17 @@ describe("KeySecure: faults of a call", { concurrency: 8 }, () => {
     );
     assert.equal((await failure(openStore(fake, { ca: "/dev/null" }))).code, "PemInvalid");
   });
+
+  test("a CA file that is half written is named, and not taken for what is there so far", async () => {
+    const fake = await start();
+    const folder = await mkdtemp(join(tmpdir(), "kes-ca-"));
+    const file = join(folder, "ca.crt");
+    await writeFile(file, fake.ca + fake.ca.slice(0, -200));
+    const half = await failure(openStore(fake, { ca: file }));
+    assert.equal(half.code, "PemInvalid");
+    assert.match(half.message, /ca\.crt\) holds a certificate without its end: it is cut off/);
+    await rm(folder, { recursive: true });
+  });
 });
 
 describe("KeySecure: listing", () => {

@@ -127,6 +127,27 @@ export const server: readonly Mutant[] = [
     tests: ["test/sidecar/server/handshakes.test.ts"],
   },
   {
+    name: "who has attacked is not forgiven while it connects",
+    file: "sidecar/server/offenders.ts",
+    find: "if (now >= offender.until) {",
+    replace: "if (now >= offender.until && now >= offender.next) {",
+    tests: ["test/sidecar/server/handshakes.test.ts"],
+  },
+  {
+    name: "a TLS proxy is a stranger",
+    file: "sidecar/server/standing.ts",
+    find: 'if (access.isProxy(identity)) return "proxy";',
+    replace: "",
+    tests: ["test/sidecar/server/proxy.test.ts"],
+  },
+  {
+    name: "a CA file that is half written is taken",
+    file: "sidecar/server/pem.ts",
+    find: "if (whole) return blocks;",
+    replace: "return blocks;",
+    tests: ["test/sidecar/server/tls-files-more.test.ts"],
+  },
+  {
     name: "only one cipher suite is left",
     file: "sidecar/server/tls.ts",
     find: 'const ciphers = DEFAULT_CIPHERS.split(":")',

@@ -8,10 +8,13 @@ import { overheadBurst } from "../../../sidecar/http2/limits.ts";
 import { maxOffenders, offencePace, offenceTime, offenceWait } from "../../../sidecar/server/limits.ts";
 import { Offenders } from "../../../sidecar/server/offenders.ts";
 import { apiClient } from "../../support/api-client.ts";
+import type { ClientIdentity } from "../../support/api-client.ts";
+import { makeLeaf } from "../../support/certificates.ts";
+import type { TestCertificate } from "../../support/certificates.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
 import { RawClient } from "../http2/raw-client.ts";
-import { frame, type } from "../http2/raw-frames.ts";
+import { frame, get, headers, type } from "../http2/raw-frames.ts";
 import { openConnection } from "./open-connection.ts";
 
 const clientHelloBegins = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
@@ -90,6 +93,15 @@ describe("before the handshake is done", () => {
     assert.equal((await older.ask("/v1/status")).status, 200);
   });
 
+  test("header fields that are too large are no attack: their address does not wait", async () => {
+    const { port, admin } = kes;
+    using large = await RawClient.greeted({ port, key: admin.keyPem, cert: admin.certPem });
+    large.send(headers(1, [...get, ...Array.from({ length: 101 }, (_, n) => [`x-${n}`, "1"] as const)]));
+    const answer = await large.until((each) => each.type === type.headers && each.stream === 1);
+    assert.equal(answer.payload.toString("latin1", 2, 5), "431");
+    await comeInAtOnce(kes);
+  });
+
   test("an address that has attacked waits before it comes in again, and nobody else does", async () => {
     using open = await openConnection(kes, "h2", kes.admin);
     await attack(kes);
@@ -105,14 +117,45 @@ describe("before the handshake is done", () => {
   });
 });
 
+describe("an address from which a TLS proxy is connected", () => {
+  let kes: Kes;
+  let proxy: TestCertificate;
+
+  before(async () => {
+    proxy = await makeLeaf();
+    kes = await startKes({ tls: `  proxy: { identities: [${proxy.identity}], header: { cert: X-Tls-Client-Cert } }` });
+  });
+
+  after(() => kes[Symbol.asyncDispose]());
+
+  test("does not wait when one of the proxy's clients attacks", async () => {
+    await attack(kes, proxy);
+    await comeInAtOnce(kes);
+  });
+
+  test("does not wait when a client beside the proxy attacks", async () => {
+    using connection = await openConnection(kes, "h1", proxy);
+    await attack(kes);
+    await comeInAtOnce(kes);
+    assert.equal((await connection.ask("/version")).status, 200);
+  });
+});
+
 /** Floods a connection until the server ends it with GOAWAY. */
-async function attack(kes: Kes): Promise<void> {
-  const { port, admin } = kes;
-  using attacker = await RawClient.greeted({ port, key: admin.keyPem, cert: admin.certPem });
+async function attack(kes: Kes, identity: ClientIdentity = kes.admin): Promise<void> {
+  const { keyPem: key, certPem: cert } = identity;
+  using attacker = await RawClient.greeted({ port: kes.port, key, cert });
   const ping = frame(type.ping, 0, 0, Buffer.alloc(8));
   attacker.send(...Array.from({ length: overheadBurst + 200 }, () => ping));
   await attacker.ended();
   assert.ok(attacker.frames.some((each) => each.type === type.goaway));
+}
+
+/** Twelve newcomers that nobody holds up. */
+async function comeInAtOnce(kes: Kes): Promise<void> {
+  const began = performance.now();
+  const last = Math.max(...(await Promise.all(Array.from({ length: 12 }, () => newcomer(kes, "127.0.0.1")))));
+  assert.ok(last - began < 11 * offencePace - 20, `twelve came in within ${last - began} ms`);
 }
 
 /** Connects from an address of this machine, and asks. @returns performance.now() of the answer */
@@ -145,6 +188,28 @@ describe("an address that has attacked", () => {
     assert.equal(offenders.turn(address, offenceTime + 9), offencePace);
     assert.equal(offenders.turn(address, 2 * offenceTime), 0);
     assert.equal(offenders.turn(address, 2 * offenceTime), 0);
+  });
+
+  test("is forgiven so long after its last offence, however often it connects meanwhile", () => {
+    const offenders = new Offenders();
+    offenders.add(address, 0);
+    for (let now = 0; now < offenceTime; now += offencePace / 4) offenders.turn(address, now);
+    offenders.add(address, offenceTime - 1);
+    assert.deepEqual(
+      [1, 2].map(() => offenders.turn(address, 2 * offenceTime - 2)),
+      [0, offencePace],
+    );
+    for (let n = 0; n < 100; n += 1) assert.equal(offenders.turn(address, 2 * offenceTime - 1), 0);
+  });
+
+  test("that attacks again queues up behind those that still wait since before it was forgiven", () => {
+    const offenders = new Offenders();
+    offenders.add(address, 0);
+    while (offenders.turn(address, offenceTime - 1) !== undefined);
+    assert.equal(offenders.turn(address, offenceTime), 0);
+    offenders.add(address, offenceTime);
+    assert.equal(offenders.turn(address, offenceTime), undefined);
+    assert.equal(offenders.turn(address, offenceTime + offencePace), offenceWait - 1);
   });
 
   test("is one of a bounded number, of which the oldest is forgotten", () => {

@@ -1,12 +1,16 @@
 // Behind a TLS proxy the identity belongs to the request, not to the connection (decisions T4; reference 1.6).
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { buildAccess } from "../../../sidecar/access/access.ts";
+import { Listener } from "../../../sidecar/server/listener.ts";
+import { standingOf } from "../../../sidecar/server/standing.ts";
 import { protocols } from "../../support/api-client.ts";
-import { makeCa, makeExpired, makeLeaf } from "../../support/certificates.ts";
+import { makeCa, makeExpired, makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
 import type { TestCertificate } from "../../support/certificates.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
-import { openConnection } from "./open-connection.ts";
+import { endsWithin, openConnection } from "./open-connection.ts";
+import type { OpenConnection } from "./open-connection.ts";
 
 const denied = '{"message":"not authorized: insufficient permissions"\n}';
 
@@ -195,5 +199,57 @@ describe("a server that verifies what a TLS proxy forwards", () => {
         await kes.until("the reason", (_, errors) => errors.slice(from).includes("that tls.ca does not trust"));
       });
     }
+  }
+});
+
+test("a full listener cuts strangers for a TLS proxy as for a client with a policy, and keeps the proxy's connection", async () => {
+  const [server, proxy, client, stranger] = await Promise.all([
+    makeServerCertificate(),
+    makeLeaf(),
+    makeLeaf(),
+    makeLeaf(),
+  ]);
+  const policy = { allow: ["/*"], deny: [], identities: [client.identity] };
+  const policies = new Map([["all", policy]]);
+  const access = buildAccess({ admin: "", policies, proxies: [proxy.identity], startedAt: "2024-01-01T00:00:00Z" });
+  let onOpened: (() => void) | undefined;
+  const listener = await Listener.open({
+    address: { host: "127.0.0.1", port: 0 },
+    material: {
+      cert: server.certPem,
+      key: server.keyPem,
+      passphrase: undefined,
+      notAfter: Infinity,
+      verify: false,
+      pool: [],
+      files: [],
+    },
+    certificateRequired: true,
+    serve: () => undefined,
+    standingOf: (peer) => standingOf(peer, access),
+    events: { failed: () => undefined, opened: () => onOpened?.(), closed: () => undefined },
+    maxConnections: 3,
+  });
+  const { port } = listener.address;
+  const connect = async (identity: TestCertificate): Promise<OpenConnection> => {
+    const admitted = new Promise<void>((resolve) => (onOpened = resolve));
+    const connection = await openConnection({ port, server }, "h1", identity);
+    await Promise.race([admitted, connection.closed]);
+    return connection;
+  };
+  try {
+    using first = await connect(proxy);
+    using older = await connect(stranger);
+    using newer = await connect(stranger);
+    using known = await connect(client);
+    assert.ok(await endsWithin(older, 2_000), "a client with a policy found no room");
+    using second = await connect(proxy);
+    assert.ok(await endsWithin(newer, 2_000), "a TLS proxy found no room");
+    using third = await connect(stranger);
+    assert.ok(await endsWithin(third, 2_000), "a stranger found room");
+    const open = await Promise.all([first, known, second].map((connection) => endsWithin(connection, 200)));
+    assert.deepEqual(open, [false, false, false]);
+  } finally {
+    await listener.stop(100);
   }
 });

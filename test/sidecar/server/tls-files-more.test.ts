@@ -52,6 +52,30 @@ const refused: readonly [title: string, change: Partial<TlsConfig>, code: ErrorC
     "PemInvalid",
     /^tls\.cert: .*cannot be read: it is damaged/,
   ],
+  [
+    "a chain whose end is missing",
+    { cert: file("half.crt", server.certPem + ca.certPem.slice(0, -200)) },
+    "PemInvalid",
+    /^tls\.cert: .*half\.crt holds a PEM block without its end: it is cut off; put it there again whole$/,
+  ],
+  [
+    "a CA file whose end is missing",
+    { ca: file("half.ca", ca.certPem + other.certPem.slice(0, -200)) },
+    "PemInvalid",
+    /^tls\.ca: .*half\.ca holds a PEM block without its end/,
+  ],
+  [
+    "a CA file that ends in the first line of a block",
+    { ca: file("line.ca", ca.certPem + other.certPem.slice(0, 20)) },
+    "PemInvalid",
+    /^tls\.ca: .*line\.ca holds a PEM block without its end/,
+  ],
+  [
+    "a key whose end is missing",
+    { key: file("half.key", server.keyPem.slice(0, -20)) },
+    "PemInvalid",
+    /^tls\.key: .*half\.key holds a PEM block without its end/,
+  ],
   ["a certificate as key", { key: cert }, "PemInvalid", /^tls\.key: .*no PEM private key/],
   [
     "a public key as key",

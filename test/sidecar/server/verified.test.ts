@@ -247,6 +247,21 @@ describe("a reload of a server that verifies client certificates", () => {
     });
   }
 
+  test("waits for the rest of a CA file that is half written, and ends no connection meanwhile", async () => {
+    const extra = allowing(leaving, staying);
+    const whole = former.certPem + lasting.certPem;
+    await reload(whole, { tls, extra });
+    using open = await openConnection(kes, "h2", staying);
+    assert.equal((await open.ask("/v1/status")).status, 200);
+    writeFileSync(join(kes.folder, "ca.pem"), whole.slice(0, -200));
+    await kes.until("the refusal", (_, err) => err.includes("ca.pem holds a PEM block without its end"));
+    assert.equal(await endsWithin(open, glance), false, "a connection was ended");
+    using another = await openConnection(kes, "h2", staying);
+    assert.equal((await another.ask("/v1/status")).status, 200);
+    await reload(whole, { tls, extra });
+    assert.equal((await open.ask("/v1/status")).status, 200);
+  });
+
   test("cuts even a log stream whose client it no longer trusts", async () => {
     const extra = allowing(leaving, staying);
     await reload(former.certPem + lasting.certPem, { tls, extra });
