@@ -106,8 +106,11 @@ function requirePair({ certPem, keyPem }: Credentials, certFile: string, keyFile
 async function readCa(file: string, environment: Environment): Promise<string> {
   if (file === "") throw usage("no file of certificates specified: --ca is empty");
   const pem = await readText(file, environment);
-  if (firstCertificate(pem, file) !== undefined) return pem;
-  throw new KesError("PemInvalid", `--ca: '${file}' holds no PEM certificate`);
+  if (firstCertificate(pem, file) === undefined) {
+    throw new KesError("PemInvalid", `--ca: '${file}' holds no PEM certificate`);
+  }
+  if (pem.split("-----BEGIN ").length === pem.split("-----END ").length) return pem;
+  throw new KesError("PemInvalid", `--ca: '${file}' is cut off: a certificate in it does not end; copy the file again`);
 }
 
 /** OpenSSL reads the file that SSL_CERT_FILE names and says nothing if it cannot. */
