@@ -2,7 +2,7 @@
 // exceptions: they are common enough for attackers, so they are a call to `reset`.
 
 export class ProtocolError extends Error {
-  /** For GOAWAY. */
+  /** For GOAWAY; none: a request was refused, and the connection goes on. */
   readonly code: number;
 
   constructor(code: number, message: string) {

@@ -129,8 +129,8 @@ export class Requests implements StreamOwner {
   }
 
   #refuseLarge(stream: Http2Stream): void {
-    // No ProtocolError: the connection goes on.
-    this.#options.onError(new Error("the header fields of a request are too large"));
+    // With no code of an error: the connection goes on.
+    this.#options.onError(new ProtocolError(errorCode.none, "the header fields of a request are too large"));
     this.#noteServed(stream);
     stream.respond(431, {}, undefined);
     this.#budget.spend();

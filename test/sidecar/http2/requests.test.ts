@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { RequestStream } from "../../../sidecar/http2/stream.ts";
 import { answerFixed, startEngine } from "./engine-listener.ts";
 import type { EngineListener } from "./engine-listener.ts";
+import { to } from "./floods.ts";
 import { RawClient } from "./raw-client.ts";
 import {
   ack,
@@ -22,7 +23,6 @@ import {
   type,
   uint32,
 } from "./raw-frames.ts";
-import type { Fields } from "./raw-frames.ts";
 
 interface Answer {
   readonly status: number;
@@ -381,8 +381,8 @@ test("a client that waits to hear that its body is wanted hears it (RFC 9110, 10
   client.send(frame(type.data, endStream, 1, Buffer.from("body")));
   assert.equal(await client.body(1), "body");
   // Neither one that does not ask hears it, nor one whose body has begun.
-  client.send(headers(3, post, endHeaders), headers(5, [...post, ["expect", "100-continue"]], endHeaders));
-  client.send(frame(type.data, 0, 5, Buffer.from("bo")));
+  const asks = headers(5, [...post, ["expect", "100-continue"]], endHeaders);
+  client.send(headers(3, post, endHeaders), asks, frame(type.data, 0, 5, Buffer.from("bo")));
   await new Promise((resolve) => setTimeout(resolve, 100));
   client.send(frame(type.data, endStream, 3, Buffer.from("body")), frame(type.data, endStream, 5, Buffer.from("dy")));
   for (const stream of [3, 5]) {
@@ -397,7 +397,6 @@ test("more than a megabyte that waits makes further requests wait for another ti
     stream.respond(200, {}, Buffer.alloc(sizes[stream.head.path] ?? 0));
   await using listener = await startEngine({ onRequest });
   using client = await RawClient.greeted(listener.port);
-  const to = (path: string): Fields => get.map(([name, value]) => [name, name === ":path" ? path : value]);
   client.send(headers(1, to("/list")), headers(3, to("/")), headers(5, to("/more")), headers(7, to("/")));
   assert.equal(await client.resetOf(7), 7);
   assert.deepEqual(
