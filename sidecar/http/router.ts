@@ -78,7 +78,6 @@ export class Router<State> {
     };
     this.#gate.begin();
     if (target.kind === "invalid") return this.#end(exchange, request, badTarget());
-    if (target.kind === "too-long") return this.#end(exchange, request, targetTooLong());
     if (target.kind === "redirect") return this.#end(exchange, request, redirect(exchange.method, target.location));
 
     const snapshot = this.#gate.snapshot();
@@ -246,10 +245,6 @@ function notFound(): Reply {
 
 function badTarget(): Reply {
   return { ...textReply(400, { "content-type": "text/plain; charset=utf-8" }, "400 Bad Request"), close: true };
-}
-
-function targetTooLong(): Reply {
-  return textReply(414, { "content-type": "text/plain; charset=utf-8" }, "414 URI Too Long");
 }
 
 /** A redirect to a longer location brings no page with a link to it: escaped, it could be five times as long. */

@@ -5,20 +5,15 @@
 export type Target =
   | { readonly kind: "path"; readonly path: string; readonly query: string }
   | { readonly kind: "redirect"; readonly location: string }
-  | { readonly kind: "invalid" }
-  | { readonly kind: "too-long" };
+  | { readonly kind: "invalid" };
 
 const invalid: Target = { kind: "invalid" };
-const tooLong: Target = { kind: "too-long" };
-/** Characters; names have 80, and the longest path of the API some 200. */
-const longest = 4096;
 const unclean = /\/\/|\/\.{1,2}(?:\/|$)/;
 // RFC 3986 lets a target hold visible ASCII only; Go's parser refuses control characters and blanks.
 const illegal = /[^\u0021-\u007e\u0080-\uffff]/;
 
 /** Reads an origin-form or absolute-form target (RFC 9112 section 3.2). */
 export function parseTarget(target: string): Target {
-  if (target.length > longest) return tooLong;
   const origin = target.startsWith("/") ? target : originOf(target);
   if (origin === undefined || illegal.test(origin)) return invalid;
   const mark = origin.indexOf("?");
