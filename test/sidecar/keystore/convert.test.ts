@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { encryptStore, rewrapStore } from "../../../sidecar/keystore/fs/convert.ts";
+import type { FsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import { nodeFsCalls } from "../../../sidecar/keystore/fs/fs-calls.ts";
 import { initStore } from "../../../sidecar/keystore/fs/init-store.ts";
 import { sealedHeader } from "../../../sidecar/keystore/fs/sealer.ts";
@@ -26,6 +27,29 @@ async function plainDirectory(path: string, count = 5): Promise<string[]> {
 
 async function assertHolds(store: Keystore, names: readonly string[]): Promise<void> {
   for (const name of names) assert.equal((await store.get(name, soon())).toString(), valueOf(name));
+}
+
+/** File calls before one of which, once it is armed, the store in `path` is rewrapped with `b`. */
+function rewrapOnce(path: string): { beforeWriting: FsCalls; beforeLinking: FsCalls; arm(): void } {
+  let isArmed = false;
+  const rewrap = async (): Promise<void> => {
+    if (!isArmed) return;
+    isArmed = false;
+    await rewrapStore(path, [b, a], fast);
+  };
+  const open: FsCalls["open"] = async (file, mode) => {
+    if (mode === "create") await rewrap();
+    return nodeFsCalls.open(file, mode);
+  };
+  const link: FsCalls["link"] = async (from, to) => {
+    await rewrap();
+    await nodeFsCalls.link(from, to);
+  };
+  return {
+    beforeWriting: { ...nodeFsCalls, open },
+    beforeLinking: { ...nodeFsCalls, link },
+    arm: () => void (isArmed = true),
+  };
 }
 
 test("a plain store becomes an encrypted one with the same values", async (t) => {
@@ -117,15 +141,9 @@ test("an unfinished rewrap needs both keys, refuses deletes and can be finished"
 
 test("a create that was sealed as the wrapping key changed does not get its name", async (t) => {
   const path = await temporaryDirectory(t);
-  let change: (() => Promise<unknown>) | undefined;
-  const open: typeof nodeFsCalls.open = async (file, mode) => {
-    const once = mode === "create" ? change : undefined;
-    if (once !== undefined) change = undefined;
-    await once?.();
-    return nodeFsCalls.open(file, mode);
-  };
-  await using store = await openStore(path, { keys: [a, b], init: true, calls: { ...nodeFsCalls, open } });
-  change = () => rewrapStore(path, [b, a], fast);
+  const rewrap = rewrapOnce(path);
+  await using store = await openStore(path, { keys: [a, b], init: true, calls: rewrap.beforeWriting });
+  rewrap.arm();
   await rejectsWith(store.create("key", Buffer.from("x"), soon()), "StoreFailed");
   await store.create("key", Buffer.from(valueOf("key")), soon());
   await using onlyNew = await openStore(path, { keys: [b] });
@@ -159,14 +177,9 @@ test("a create that gets its name too late for a rewrap to see is sealed anew", 
 test("a create that a rewrap overtakes fails whole and can be tried again", async (t) => {
   const path = await temporaryDirectory(t);
   await initStore(path, { keys: [a] });
-  let rewrap: (() => Promise<unknown>) | undefined = () => rewrapStore(path, [b, a], fast);
-  const lateLink: typeof nodeFsCalls.link = async (from, to) => {
-    const once = rewrap;
-    rewrap = undefined;
-    await once?.();
-    await nodeFsCalls.link(from, to);
-  };
-  await using store = await openStore(path, { keys: [a, b], calls: { ...nodeFsCalls, link: lateLink } });
+  const rewrap = rewrapOnce(path);
+  await using store = await openStore(path, { keys: [a, b], calls: rewrap.beforeLinking });
+  rewrap.arm();
   await rejectsWith(store.create("key", Buffer.from("x"), soon()), "StoreFailed");
   await store.create("key", Buffer.from(valueOf("key")), soon());
   await using onlyNew = await openStore(path, { keys: [b] });
@@ -191,15 +204,9 @@ test("a create that gets its name while others are converted is converted too", 
 test("a server that takes the store into use leaves a marker alone that a rewrap has written meanwhile", async (t) => {
   const path = await temporaryDirectory(t);
   await initStore(path, { keys: [a] });
-  let change: (() => Promise<unknown>) | undefined;
-  const open: typeof nodeFsCalls.open = async (file, mode) => {
-    const once = mode === "create" ? change : undefined;
-    if (once !== undefined) change = undefined;
-    await once?.();
-    return nodeFsCalls.open(file, mode);
-  };
-  await using store = await openStore(path, { keys: [b, a], calls: { ...nodeFsCalls, open } });
-  change = () => rewrapStore(path, [b, a], fast);
+  const rewrap = rewrapOnce(path);
+  await using store = await openStore(path, { keys: [b, a], calls: rewrap.beforeWriting });
+  rewrap.arm();
   await store.adopt?.(soon());
   await using onlyNew = await openStore(path, { keys: [b] });
   assert.deepEqual(await onlyNew.list("", soon()), []);

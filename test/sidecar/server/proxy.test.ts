@@ -9,6 +9,7 @@ import { makeCa, makeExpired, makeLeaf, makeServerCertificate } from "../../supp
 import type { TestCertificate } from "../../support/certificates.ts";
 import { startKes } from "../../support/kes-process.ts";
 import type { Kes } from "../../support/kes-process.ts";
+import { materialOf } from "../../support/tls-material.ts";
 import { endsWithin, openConnection } from "./open-connection.ts";
 import type { OpenConnection } from "./open-connection.ts";
 
@@ -215,15 +216,7 @@ test("a full listener cuts strangers for a TLS proxy as for a client with a poli
   let onOpened: (() => void) | undefined;
   const listener = await Listener.open({
     address: { host: "127.0.0.1", port: 0 },
-    material: {
-      cert: server.certPem,
-      key: server.keyPem,
-      passphrase: undefined,
-      notAfter: Infinity,
-      verify: false,
-      pool: [],
-      files: [],
-    },
+    material: materialOf(server),
     certificateRequired: true,
     serve: () => undefined,
     standingOf: (peer) => standingOf(peer, access),

@@ -8,8 +8,8 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exchange } from "../../../sidecar/http/exchange.ts";
 import { Listener } from "../../../sidecar/server/listener.ts";
-import type { TlsMaterial } from "../../../sidecar/server/tls.ts";
 import { makeLeaf, makeServerCertificate } from "../../support/certificates.ts";
+import { materialOf } from "../../support/tls-material.ts";
 import { RawClient } from "../http2/raw-client.ts";
 import { ack, frame, get, headers, type } from "../http2/raw-frames.ts";
 
@@ -23,20 +23,10 @@ function answer(exchange: Exchange): void {
   }, 20);
 }
 
-const material: TlsMaterial = {
-  cert: server.certPem,
-  key: server.keyPem,
-  passphrase: undefined,
-  notAfter: Infinity,
-  verify: false,
-  pool: [],
-  files: [],
-};
-
 function openListener(engine: "own" | "node"): Promise<Listener> {
   return Listener.open({
     address: { host: "127.0.0.1", port: 0 },
-    material,
+    material: materialOf(server),
     certificateRequired: true,
     serve: answer,
     standingOf: () => "client",
@@ -141,7 +131,7 @@ describe("connections that are always in use", { concurrency: true }, () => {
         using raw = await RawClient.greeted({ port: listener.address.port, key: client.keyPem, cert: client.certPem });
         raw.send(headers(1, get));
         await raw.body(1);
-        listener.update({ ...material, verify: true }, true);
+        listener.update({ ...materialOf(server), verify: true }, true);
         // Whatever is sent from here on comes after the connection's end was decided.
         raw.send(headers(3, get));
         await raw.ended();
