@@ -50,6 +50,7 @@ export class ApiFront implements AsyncDisposable {
   readonly #cluster: Kubernetes;
   readonly #agent: Agent;
   readonly #server: Server;
+  readonly #refused = new Set<ApiCall>();
   /** Those that are open; value: whether nothing arrives any more. */
   readonly #watches = new Map<ServerResponse, { isSilent: boolean }>();
 
@@ -77,6 +78,11 @@ export class ApiFront implements AsyncDisposable {
   /** Calls since `from`, an index into `calls`. */
   since(from: number, isWanted: (call: ApiCall) => boolean = () => true): readonly ApiCall[] {
     return this.calls.slice(from).filter(isWanted);
+  }
+
+  /** Whether the API server said that somebody else had written first (409): nothing was changed then. */
+  wasRefused(call: ApiCall): boolean {
+    return this.#refused.has(call);
   }
 
   /** Every open watch is told that its history is gone, and ends. @returns how many */
@@ -112,15 +118,16 @@ export class ApiFront implements AsyncDisposable {
   }
 
   async #pass(
-    { verb }: ApiCall,
+    call: ApiCall,
     response: IncomingMessage,
     outgoing: ServerResponse,
     { lost, edit }: Meddling,
   ): Promise<void> {
+    if (response.statusCode === 409) this.#refused.add(call);
     if (lost === "answer") {
       await buffer(response);
       outgoing.destroy();
-    } else if (verb === "watch") this.#carry(response, outgoing);
+    } else if (call.verb === "watch") this.#carry(response, outgoing);
     else if (edit !== undefined) reply(outgoing, 200, {}, edit(JSON.parse((await buffer(response)).toString())));
     else response.pipe(outgoing.writeHead(response.statusCode ?? 502, response.headers));
   }
