@@ -41,6 +41,8 @@ after(async () => {
 
 test("two pods of the server become ready and answer a client at the Service's name", async () => {
   assert.equal(node.pods(namespace).length, 2);
+  // The Deployment's controller has seen them; the one that writes the Service's addresses sees them on its own.
+  await until(async () => (await addressesOfService()).length === 2);
   const addresses = new Set<string>();
   for (let turn = 0; turn < 4; turn += 1) {
     const { status, address } = await ask("/v1/status");
@@ -78,6 +80,15 @@ async function until(isTrue: () => Promise<boolean>, milliseconds = 30_000): Pro
     assert.ok(Date.now() < deadline, `waited in vain for ${isTrue.toString()}\n${node.logs(namespace)}`);
     await sleep(100);
   }
+}
+
+/** None while it has none. */
+function addressesOfService(): Promise<readonly string[]> {
+  const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+  lookup(host, { all: true }, (error, found) => {
+    resolve(error === null && Array.isArray(found) ? found.map(({ address }) => address) : []);
+  });
+  return promise;
 }
 
 async function ask(path: string): Promise<{ status: number; address: string }> {
