@@ -5,11 +5,12 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { storedBundle } from "../../sidecar/contract/bundle.ts";
 import type { StoredBundle } from "../../sidecar/contract/bundle.ts";
+import { fixedPort } from "../env/fixed-port.ts";
 import { makeServerCertificate } from "./certificates.ts";
 
 export interface Seen {
@@ -61,6 +62,7 @@ export class ApiServerStub implements AsyncDisposable {
     writeFileSync(join(stub.serviceAccount, "ca.crt"), cert);
     writeFileSync(join(stub.serviceAccount, "namespace"), stub.namespace);
     stub.writeToken(stub.token);
+    stub.#port = await fixedPort();
     await stub.resume();
     return stub;
   }
@@ -142,9 +144,7 @@ export class ApiServerStub implements AsyncDisposable {
   /** Listens again, on the same port. */
   async resume(): Promise<void> {
     const server = this.#server?.listen(this.#port, "127.0.0.1");
-    if (server === undefined) return;
-    await once(server, "listening");
-    this.#port = (server.address() as AddressInfo).port;
+    if (server !== undefined) await once(server, "listening");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../../operator/kube/clock.ts";
 import { connectInCluster } from "../../../operator/kube/connection.ts";
 import type { Connection } from "../../../operator/kube/connection.ts";
+import { fixedPort } from "../../env/fixed-port.ts";
 import { makeServerCertificate } from "../../support/certificates.ts";
 
 export interface Seen {
@@ -86,6 +87,7 @@ export class KubeStandIn implements AsyncDisposable {
     writeFileSync(join(stub.serviceAccount, "ca.crt"), cert);
     writeFileSync(join(stub.serviceAccount, "namespace"), "operators");
     stub.writeToken(stub.token);
+    stub.#port = await fixedPort();
     await stub.resume();
     return stub;
   }
@@ -167,9 +169,7 @@ export class KubeStandIn implements AsyncDisposable {
   /** Listens again, on the same port. */
   async resume(): Promise<void> {
     const server = this.#server?.listen(this.#port, "127.0.0.1");
-    if (server === undefined) return;
-    await once(server, "listening");
-    this.#port = (server.address() as AddressInfo).port;
+    if (server !== undefined) await once(server, "listening");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
