@@ -10,6 +10,7 @@ import { installCertManagerCrds } from "../../env/cert-manager/cert-manager.ts";
 import { applyManifest } from "../../env/kubectl/kubectl.ts";
 import { makeLeaf } from "../../support/certificates.ts";
 import { isWrite, shortly } from "../../support/operator-api-call.ts";
+import type { ApiCall } from "../../support/operator-api-call.ts";
 import { serviceMonitors } from "../../support/operator-duties.ts";
 import { ApiFront } from "../../support/operator-api-front.ts";
 import { timeUntil, untilAnswers } from "../../support/operator-propagation.ts";
@@ -81,9 +82,12 @@ for (const [what, spoil] of Object.entries(damages)) {
       );
       t.diagnostic(`put right within ${took} ms`);
     });
-    const events: readonly Json[] = (await world.cluster.api.get("/apis/events.k8s.io/v1/namespaces/keys/events"))
-      .items;
-    assert.ok(events.some(({ reason, regarding }) => reason === "Repaired" && regarding.name === "kes"));
+    // Events are written beside the work.
+    await world.until("it is told", async () => {
+      const events: readonly Json[] = (await world.cluster.api.get("/apis/events.k8s.io/v1/namespaces/keys/events"))
+        .items;
+      return events.some(({ reason, regarding }) => reason === "Repaired" && regarding.name === "kes");
+    });
   });
 }
 
@@ -96,8 +100,8 @@ test("while the operator is away, servers keep the last good bundle, and one tha
     await damage(good.replace("/v1/key/generate/load", "/v1/*"));
     const damagedAt = Date.now();
     await world.until("every server has refused it", async () => {
-      const states = await Promise.all(service.clients.map(({ name }) => syncStateOf(name)));
-      return states.every(({ rejected, lastError }) => rejected > 0 && lastError !== null);
+      const states = await Promise.all(service.clients.map(({ name }) => syncStateOf(name).catch(() => undefined)));
+      return states.every((state) => state !== undefined && state.rejected > 0 && state.lastError !== null);
     });
     t.diagnostic(`refused by all within ${Date.now() - damagedAt} ms`);
     assert.match(world.node.logs("keys"), /"msg":"[^"]*bundle[^"]*"/);
@@ -112,6 +116,7 @@ test("while the operator is away, servers keep the last good bundle, and one tha
     }
     const began = Date.now();
     await operator.start();
+    await operator.untilLogged("controllers run");
     await world.until("it is as it was", async () => (await bundleText()) === good, 10_000);
     const repaired = Date.now() - began;
     await untilAnswers(restarted, "PUT /v1/key/generate/load", 200);
@@ -288,6 +293,10 @@ test("objects that somebody has made are never taken for a server's own, and sta
   assert.deepEqual(await declaredAt(last), before.at(-1));
 });
 
+function tellsOfPause({ resource, body }: ApiCall): boolean {
+  return resource === "events" && body.includes('"reason":"Paused"');
+}
+
 const ofTheServer: ReadonlySet<string> = new Set([
   "kesservers/status",
   "configmaps",
@@ -300,8 +309,10 @@ test("nothing is written for what is paused, and everything once it is not", asy
   const paused = { "kes-operator.io/paused": "true" };
   const spec = (await world.read(service.server)).spec;
   await underLoad(world, service, async () => {
+    const began = front.calls.length;
     await world.cluster.api.merge(pathOf(service.server), { metadata: { annotations: paused } });
-    await sleep(1000);
+    // The visit that was under way is over: the next one tells that it writes nothing.
+    await world.until("the operator has seen it", () => Promise.resolve(front.since(began, tellsOfPause).length > 0));
     const from = front.calls.length;
     await world.declare(service.policy, { allow: [...loadRules, "/v1/api"] });
     await world.cluster.api.merge(pathOf(service.server), { spec: { networkPolicy: { enabled: true } } });
