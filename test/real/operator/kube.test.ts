@@ -419,7 +419,8 @@ async function operator(name: string): Promise<Component> {
 const writesOf = (name: string, since: number): readonly string[] =>
   readFileSync(auditLog, "utf8")
     .split("\n")
-    .filter((line) => line !== "")
+    // The last one may be half written.
+    .slice(0, -1)
     .map((line) => JSON.parse(line))
     .filter(({ user }) => user.username === `system:serviceaccount:operators:${name}`)
     .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= since)
