@@ -1,5 +1,5 @@
-// Who leads, with several holders in one process and times a twentieth of the real ones. What happens to a real process that
-// is stopped and goes on is tried in test/real/operator/kube.test.ts.
+// Who leads, with several holders in one process and times a fifth of the real ones: a process that gets no processor for half
+// a second still keeps its lease. What happens to one that is stopped and goes on is tried in test/real/operator/kube.test.ts.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,7 +13,7 @@ import { until } from "../until.ts";
 import { KubeStandIn, fail } from "./kube-stand-in.ts";
 
 const leases = "/apis/coordination.k8s.io/v1/leases";
-const timing = { lease: 750, renew: 500, retry: 100 };
+const timing = { lease: 3_000, renew: 2_000, retry: 400 };
 
 /** A clock of which a test says how far it is off. */
 class OddClock implements Clock {
@@ -51,7 +51,7 @@ describe("a lease", () => {
   let held: Lease[];
 
   async function holder(identity: string, clock: Clock = systemClock, predecessors?: string): Promise<Lease> {
-    const patience = { call: 200, silence: 1_000 };
+    const patience = { call: 1_000, silence: 1_000 };
     const client = new Client({ connection: await api.connection(), userAgent: "tests", patience });
     clients.push(client);
     const ref = { namespace: "operators", name: "kes-operator" };
@@ -82,9 +82,9 @@ describe("a lease", () => {
     assert.equal(await one.acquire(stop.signal), true);
     one.fence();
     const first = spec();
-    assert.deepEqual([first.holderIdentity, first.leaseTransitions, first.leaseDurationSeconds], ["one", 0, 0.75]);
+    assert.deepEqual([first.holderIdentity, first.leaseTransitions, first.leaseDurationSeconds], ["one", 0, 3]);
     assert.match(first.renewTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-    await sleep(700);
+    await sleep(timing.renew + 500);
     assert.ok(one.isHeld && spec().renewTime > first.renewTime);
     assert.equal(spec().acquireTime, first.acquireTime);
     // One look, one creation, then renewals alone.
@@ -96,7 +96,7 @@ describe("a lease", () => {
     await (await holder("one")).acquire(stop.signal);
     const two = await holder("two");
     const acquiring = two.acquire(stop.signal);
-    await sleep(1_500);
+    await sleep(timing.lease + 2_000);
     assert.equal(two.isHeld, false);
     assert.equal(two.holder, "one");
     stop.abort();
@@ -111,7 +111,7 @@ describe("a lease", () => {
       const began = performance.now();
       assert.equal(await one.acquire(stop.signal), true);
       const waited = performance.now() - began;
-      assert.ok(waited >= 750 && waited < 1_500, `it took over after ${waited} ms`);
+      assert.ok(waited >= 750 && waited < 10_000, `it took over after ${waited} ms`);
       assert.equal(spec().leaseTransitions, 4);
       await one.release();
     }
@@ -125,19 +125,19 @@ describe("a lease", () => {
       const lost = { holderIdentity: left, leaseDurationSeconds: 0.75, leaseTransitions: 0 };
       api.put(leases, { metadata: { name: "kes-operator", namespace: "operators" }, spec: lost });
       const one = await holder("pod-1_uid-1_b", systemClock, "pod-1_uid-1_");
-      const began = performance.now();
+      const looks = api.count("get");
       assert.equal(await one.acquire(stop.signal), true);
-      assert.equal(performance.now() - began < 500, isOver);
+      assert.equal(api.count("get") === looks + 1, isOver);
       await one.release();
     }
   });
 
   test("believes the duration that its holder has written", async () => {
-    const left = { holderIdentity: "slow", leaseDurationSeconds: 1.5, leaseTransitions: 0 };
+    const left = { holderIdentity: "slow", leaseDurationSeconds: 4.5, leaseTransitions: 0 };
     api.put(leases, { metadata: { name: "kes-operator", namespace: "operators" }, spec: left });
     const began = performance.now();
     await (await holder("one")).acquire(stop.signal);
-    assert.ok(performance.now() - began >= 1_500);
+    assert.ok(performance.now() - began >= 4_500);
   });
 
   test("a wall clock that is off by years changes nothing", async () => {
@@ -147,7 +147,7 @@ describe("a lease", () => {
     await one.acquire(stop.signal);
     const two = await holder("two");
     void two.acquire(stop.signal);
-    await sleep(1_200);
+    await sleep(timing.lease + 1_000);
     assert.deepEqual([one.isHeld, two.isHeld], [true, false]);
   });
 
@@ -173,9 +173,9 @@ describe("a lease", () => {
     assert.throws(one.fence, FencedError);
     assert.equal(spec().holderIdentity, "");
     assert.equal(await isSettled(one.lost), false);
-    const began = performance.now();
+    const looks = api.count("get");
     await (await holder("two")).acquire(stop.signal);
-    assert.ok(performance.now() - began < 500);
+    assert.equal(api.count("get"), looks + 1, "at its first look");
   });
 
   test("is not given back by one who does not hold it", async () => {
@@ -188,9 +188,9 @@ describe("a lease", () => {
     const one = await holder("one");
     await one.acquire(stop.signal);
     api.script = (_, response) => fail(response, 500, "etcd has a headache");
-    await sleep(300);
+    await sleep(1_000);
     api.script = undefined;
-    await sleep(500);
+    await sleep(timing.renew);
     assert.ok(one.isHeld);
     assert.equal(await isSettled(one.lost), false);
   });
@@ -198,8 +198,8 @@ describe("a lease", () => {
   test("survives a server that is slow, but not too slow", async () => {
     const one = await holder("one");
     await one.acquire(stop.signal);
-    api.delay = 120;
-    await sleep(1_500);
+    api.delay = 400;
+    await sleep(2 * timing.renew);
     assert.ok(one.isHeld);
     assert.equal(await isSettled(one.lost), false);
   });
@@ -212,14 +212,14 @@ describe("a lease", () => {
     await until("the second's look", () => two.holder === "one");
     // The first alone is cut off.
     api.script = ({ body }, response) => (body.includes('"one"') ? fail(response, 500, "no") : undefined);
-    const began = performance.now();
-    assert.match(await one.lost, /not renewed for 0.5 s/);
-    const lostAfter = performance.now() - began;
-    assert.ok(lostAfter <= 600 && !two.isHeld, `lost after ${lostAfter} ms`);
+    const renewedAt = api.seen.findLast(({ body }) => body.includes('"one"'))?.at ?? NaN;
+    assert.match(await one.lost, /not renewed for 2 s/);
+    const lostAfter = performance.now() - renewedAt;
+    assert.ok(lostAfter < timing.lease && !two.isHeld, `lost after ${lostAfter} ms`);
     assert.throws(one.fence, FencedError);
     assert.match(one.problem ?? "", /was lost/);
     assert.equal(await second, true);
-    assert.ok(performance.now() - began >= 600);
+    assert.ok(performance.now() - renewedAt >= timing.lease);
   });
 
   test("is lost when the server hangs", async () => {
@@ -237,7 +237,7 @@ describe("a lease", () => {
     api.put(leases, { ...object, spec: { ...object.spec, holderIdentity: "usurper" } });
     assert.equal(await one.lost, "usurper holds the lease");
     assert.throws(one.fence, FencedError);
-    await sleep(200);
+    await sleep(2 * timing.retry);
     assert.equal(spec().holderIdentity, "usurper");
   });
 
@@ -276,7 +276,7 @@ describe("a lease", () => {
     let reason: string | undefined;
     void one.lost.then((text) => (reason = text));
     await until("its loss", () => reason !== undefined);
-    assert.equal(reason, "not renewed for 0.5 s");
+    assert.equal(reason, "not renewed for 2 s");
     assert.throws(one.fence, FencedError);
   });
 });
