@@ -50,7 +50,7 @@ describe("the ops port", () => {
     const asked = answer("/livez");
     const began = performance.now();
     while (performance.now() - began < 6_500);
-    assert.match(await asked, /^503 .* the event loop is [567] s late$/);
+    assert.match(await asked, /^503 .* the event loop is ([5-9]|\d\d) s late$/);
     await sleep(1_200);
     assert.equal(await answer("/livez"), `200 ${plain} ok`);
   });
