@@ -96,8 +96,12 @@ async function whatLasts(): Promise<Readonly<Record<string, unknown>>> {
 
 async function untilReady(image: string): Promise<void> {
   const names = ["kesserver/kes", "kespolicy/minio", "kesidentity/minio", "keskey/minio-default"];
-  const runs = async (): Promise<boolean> => (await list("kesservers")).items[0].status?.image === image;
-  const deadline = Date.now() + 60_000;
+  // It is Ready with former pods, too.
+  const runs = async (): Promise<boolean> => {
+    const { image: wanted, updatedReplicas, readyReplicas } = (await list("kesservers")).items[0].status ?? {};
+    return wanted === image && updatedReplicas === 1 && readyReplicas === 1;
+  };
+  const deadline = Date.now() + 120_000;
   while (!(await runs())) {
     assert.ok(Date.now() < deadline, `the server does not move to ${image}`);
     await sleep(200);
