@@ -48,13 +48,13 @@ after(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** Nothing is left to be written. */
+/** Nothing is left to be written: a pod that is late with a bundle is asked again after up to two seconds. */
 async function untilQuiet(): Promise<void> {
   for (let writes = -1; ;) {
     const now = front.since(0, isWrite).length;
     if (now === writes) return;
     writes = now;
-    await sleep(1500);
+    await sleep(2500);
   }
 }
 
