@@ -3,8 +3,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fixedPort } from "../env/fixed-port.ts";
 
 export interface AwsRequest {
   /** `GetSecretValue`; the path for what is no operation. */
@@ -52,6 +52,7 @@ export class AwsFront implements AsyncDisposable {
 
   static async start(backing: Backing): Promise<AwsFront> {
     const front = new AwsFront(backing);
+    front.#port = await fixedPort();
     await front.listen();
     return front;
   }
@@ -77,8 +78,6 @@ export class AwsFront implements AsyncDisposable {
   async listen(): Promise<void> {
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    const address: AddressInfo | string | null = this.#server.address();
-    if (address !== null && typeof address !== "string") this.#port = address.port;
   }
 
   async stop(): Promise<void> {

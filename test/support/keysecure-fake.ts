@@ -5,8 +5,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fixedPort } from "../env/fixed-port.ts";
 import { makeCa, makeServerCertificate } from "./certificates.ts";
 import type { TestCertificate } from "./certificates.ts";
 
@@ -66,6 +66,7 @@ export class KeySecureFake implements AsyncDisposable {
     const ca = await makeCa();
     const fake = new KeySecureFake(await make(ca), ca);
     fake.duration = duration;
+    fake.#port = await fixedPort();
     await fake.listen();
     return fake;
   }
@@ -78,8 +79,6 @@ export class KeySecureFake implements AsyncDisposable {
   async listen(): Promise<void> {
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    const address: AddressInfo | string | null = this.#server.address();
-    if (address !== null && typeof address !== "string") this.#port = address.port;
   }
 
   /** Closes the port and all connections; secrets and tokens stay. */
