@@ -113,10 +113,21 @@ function isRefused({ host, port }: Kes): Promise<boolean> {
 }
 
 async function withKey(grace: string): Promise<Kes> {
-  const kes = await startKes({ extra: `shutdown: { grace: ${grace} }` });
+  const kes = await startKes({ extra: `shutdown: { grace: ${grace} }\nops: { address: 127.0.0.1:0 }` });
   await using client = apiClient("h2", kes.url, kes.admin, kes.server);
   assert.equal((await client.ask("/v1/key/create/my-key", { method: "PUT" })).status, 200);
   return kes;
+}
+
+/** Polls until so many requests have begun and are not answered. */
+async function untilUnderWay(kes: Kes, count: number): Promise<void> {
+  const ops = /http:\/\/127\.0\.0\.1:\d+/.exec(kes.stdout())?.[0] ?? assert.fail(kes.stdout());
+  for (let tries = 0; tries < 500; tries += 1) {
+    const text = await (await fetch(`${ops}/metrics`)).text();
+    if (text.includes(`\nkes_http_request_active ${count}\n`)) return;
+    await sleep(20);
+  }
+  assert.fail(`there are no ${count} requests under way`);
 }
 
 /** Resolves with the exit code when the process has ended and all that it wrote has been read. Call it before the signal. */
@@ -131,7 +142,7 @@ describe("a server that is told to stop", () => {
     test(`lets a request over ${protocol} end, begins nothing new and says goodbye (${signals[protocol]})`, async () => {
       await using kes = await withKey("30s");
       const request = await halfSend(kes, protocol);
-      await sleep(200);
+      await untilUnderWay(kes, 1);
       const end = ended(kes);
       kes.signal(signals[protocol]);
       await untilRefused(kes);
@@ -158,6 +169,7 @@ describe("a server that is told to stop", () => {
     const half = connectTcp(kes.port, kes.host, () => half.write(Buffer.from([0x16, 0x03, 0x01]))).on("error", () => 0);
     const plain = connectTcp({ port: kes.port, host: kes.host, allowHalfOpen: true }).on("error", () => undefined);
     plain.resume().write("GET / HTTP/1.1\r\n\r\n");
+    await untilUnderWay(kes, stuck.length);
     await sleep(300);
     const began = performance.now();
     const end = ended(kes);
