@@ -1,15 +1,17 @@
 // Clients that begin something and do not go on. Time is the sweep's argument, so no test waits for it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { RequestStream } from "../../../sidecar/http2/stream.ts";
 import { startEngine } from "./engine-listener.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import { RawClient } from "./raw-client.ts";
 import { endHeaders, frame, get, headers, post, preface, settings, type, uint32 } from "./raw-frames.ts";
 
-/** Until the sockets, both in this process, have noted what they wrote. */
-function quiet(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
+/** Until the sockets, both in this process, have read and noted what was written, also where the timer was late. */
+async function quiet(): Promise<void> {
+  await sleep(50);
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
 }
 
 /** Sweeps once now and once so many milliseconds later; the later verdict. */
@@ -41,8 +43,10 @@ test("a client that sends half a header block is late", async () => {
   using client = await RawClient.greeted(listener.port);
   await client.settle();
   assert.equal(overdueAfter(listener, 60_000), false);
+  const [socket] = listener.sockets;
+  const before = socket?.bytesRead ?? 0;
   client.send(headers(1, get, 0));
-  await read(listener, 1);
+  await read(listener, before + 1);
   await quiet();
   assert.equal(overdueAfter(listener, 4_900), false);
   assert.equal(overdueAfter(listener, 5_100), true);
