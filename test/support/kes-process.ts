@@ -41,7 +41,7 @@ export interface Kes extends AsyncDisposable {
   stderr(): string;
   /** Writes another configuration file: the same head, other extras. */
   rewrite(options: KesOptions): void;
-  /** Waits until what the server wrote satisfies the test. */
+  /** Waits until what the server wrote satisfies the test, however busy the machine is with other tests. */
   until(what: string, test: (stdout: string, stderr: string) => boolean, milliseconds?: number): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** Stops it with SIGTERM; resolves with the exit code. */
@@ -91,7 +91,7 @@ async function launch({ folder, configFile, admin, server, options }: Launch): P
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
-  const until: Kes["until"] = async (what, test, milliseconds = 15_000) => {
+  const until: Kes["until"] = async (what, test, milliseconds = 60_000) => {
     const deadline = Date.now() + milliseconds;
     while (!test(stdout, stderr)) {
       const state = `\nstdout: ${stdout}\nstderr: ${stderr}`;
@@ -100,8 +100,13 @@ async function launch({ folder, configFile, admin, server, options }: Launch): P
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
-  // However busy the machine is with other tests.
-  await until("the server is up", (out) => out.includes("Server is up and running"), 60_000);
+  try {
+    await until("the server is up", (out) => out.includes("Server is up and running"));
+  } catch (error) {
+    // Nobody else would end it, and the test would wait for it.
+    child.kill("SIGKILL");
+    throw error;
+  }
   const port = Number(/· https:\/\/127\.0\.0\.1:(\d+)/.exec(stdout)?.[1]);
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");

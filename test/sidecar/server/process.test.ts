@@ -29,7 +29,7 @@ test("a server whose output nobody reads any more still reloads, serves and stop
   kes.child.stderr?.destroy();
   kes.rewrite({ extra: policy });
   kes.signal("SIGHUP");
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!(await client.ask("/v1/policy/list/*")).text.includes("late")) {
     assert.ok(Date.now() < deadline, "the reload never came");
     await sleep(20);
@@ -70,7 +70,7 @@ test("a reload that is refused leaves no file open", { skip: process.platform !=
   kes.signal("SIGHUP");
   await kes.until("the reload is refused", (_, err) => err.includes("reload failed"));
   assert.ok(existsSync(join(kes.folder, "audit.log")));
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 60_000;
   while (open() > 0) {
     assert.ok(Date.now() < deadline, "audit.log stays open");
     await sleep(20);
