@@ -66,7 +66,7 @@ export class Component implements AsyncDisposable {
   /** SIGSTOP: connections are still taken and nothing is answered. Resolves when its last thread has stopped. */
   async pause(): Promise<void> {
     this.#child?.kill("SIGSTOP");
-    while (this.running && !isStopped(this.pid)) await sleep(5);
+    if (this.running) await untilStopped(this.pid);
   }
 
   /** SIGCONT. */
@@ -98,6 +98,11 @@ export class Component implements AsyncDisposable {
 /** The kernel ends it with its parent: a test runner that is killed leaves nothing behind. Linux only; elsewhere as it is. */
 export function boundToUs(command: readonly string[]): readonly string[] {
   return process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL", "--", ...command] : command;
+}
+
+/** Resolves when the last thread of a process that got SIGSTOP has stopped. */
+export async function untilStopped(pid: number): Promise<void> {
+  while (!isStopped(pid)) await sleep(5);
 }
 
 function isStopped(pid: number): boolean {

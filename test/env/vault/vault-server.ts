@@ -7,7 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../server-process.ts";
+import { untilStopped } from "../component.ts";
+import { fixedPort } from "../fixed-port.ts";
 import { obtainOpenBao } from "../openbao/obtain-openbao.ts";
 import { obtainVault } from "./obtain-vault.ts";
 
@@ -66,7 +67,7 @@ export class VaultServer implements AsyncDisposable {
   /** Initialised and unsealed, with nothing mounted. */
   static async start(options: ServerOptions = {}): Promise<VaultServer> {
     const folder = mkdtempSync(join(tmpdir(), "kes-vault-server-"));
-    const ports = [await freePort(), options.tls && (await freePort()), await freePort()] as const;
+    const ports = [await fixedPort(), options.tls && (await fixedPort()), await fixedPort()] as const;
     const server = new VaultServer(ports, folder, options);
     await server.launch();
     const { body } = await server.ask("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
@@ -126,8 +127,10 @@ export class VaultServer implements AsyncDisposable {
 
   /** Stopped, it takes connections and answers nothing. Resolves when its last thread has stopped. */
   async stop(): Promise<void> {
-    this.#child?.kill("SIGSTOP");
-    await sleep(300);
+    const { pid } = this.#child ?? {};
+    if (pid === undefined) return;
+    process.kill(pid, "SIGSTOP");
+    await untilStopped(pid);
   }
 
   goOn(): void {
