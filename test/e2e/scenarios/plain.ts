@@ -45,7 +45,7 @@ async function startOldServer(world: World, shell: Shell): Promise<void> {
   ]);
   await cluster.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=60s", "pod/old-kes");
   await shell.run(`
-    kubectl -n plain port-forward pod/old-kes 7373:7373 > /dev/null & sleep 3
+    kubectl -n plain port-forward pod/old-kes 7373:7373 > /dev/null & sleep 10
     export MINIO_KES_CERT_FILE=client.crt MINIO_KES_KEY_FILE=client.key
     kes key create app-key -k || true # of another run, on a cluster that is kept
     kes key dek app-key -k > sealed.json
