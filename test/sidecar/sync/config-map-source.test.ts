@@ -200,8 +200,8 @@ describe("following a ConfigMap", () => {
   test("is not fooled by an API that accepts and never answers", async () => {
     let mute = true;
     api.script = () => mute;
-    await follow({ answer: 100 });
-    assert.match(heard.failures[0] ?? "", /cannot be reached: no answer in 100 ms/);
+    await follow({ answer: 1_000 });
+    assert.match(heard.failures[0] ?? "", /cannot be reached: no answer in 1000 ms/);
     mute = false;
     await until("the bundle", () => heard.last === one);
   });
