@@ -2,11 +2,13 @@
 // started again, sealed and unsealed, stopped and continued.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
 import { untilStopped } from "../component.ts";
 import { fixedPort } from "../fixed-port.ts";
 import { obtainOpenBao } from "../openbao/obtain-openbao.ts";
@@ -41,6 +43,7 @@ export class VaultServer implements AsyncDisposable {
   readonly #binary: string;
   readonly #folder: string;
   readonly #configFile: string;
+  readonly #certFile: string;
   #child: ChildProcess | undefined;
   #output = "";
 
@@ -49,6 +52,7 @@ export class VaultServer implements AsyncDisposable {
     this.#binary = product === "vault" ? obtainVault() : obtainOpenBao();
     this.#folder = folder;
     this.#configFile = join(folder, "vault.json");
+    this.#certFile = tls?.cert ?? "";
     const cluster = { cluster_address: `127.0.0.1:${ports[2]}` };
     const plain = { tcp: { address: `127.0.0.1:${this.port}`, tls_disable: true, ...cluster } };
     const secured = tls && {
@@ -111,10 +115,15 @@ export class VaultServer implements AsyncDisposable {
     throw new Error(`${this.#binary} did not unseal:\n${this.#output}`);
   }
 
-  /** Reads certificates anew. */
+  /** Reads certificates anew. Resolves when the one in its file is shown. */
   async reload(): Promise<void> {
+    const { fingerprint256: wanted } = new X509Certificate(readFileSync(this.#certFile));
     this.#child?.kill("SIGHUP");
-    await sleep(300);
+    for (let waited = 0; waited < 20_000; waited += 50) {
+      if ((await shownAt(this.tlsPort)) === wanted) return;
+      await sleep(50);
+    }
+    throw new Error(`${this.#binary} does not show its new certificate:\n${this.#output}`);
   }
 
   async kill(): Promise<void> {
@@ -190,6 +199,15 @@ function raftStorage(folder: string, [port, , clusterPort]: Ports): object {
     api_addr: `http://127.0.0.1:${port}`,
     cluster_addr: `http://127.0.0.1:${clusterPort}`,
   };
+}
+
+/** The fingerprint of the certificate that a port of this machine shows. */
+async function shownAt(port = 0): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.on("error", () => undefined).destroy();
+  return fingerprint256;
 }
 
 function isAnswered({ status }: Answer): boolean {
