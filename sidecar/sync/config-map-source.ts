@@ -2,6 +2,7 @@
 // ended. It never gives up. A version that the API has forgotten (410), silence and every failure lead to a new list, which
 // alone says for certain what is there; a watch that ends by the clock just goes on. The rights it needs are get, list and
 // watch of that one name.
+import type { IncomingMessage } from "node:http";
 import { bundleKey } from "../contract/bundle.ts";
 import type { ClusterConfig } from "../contract/config.ts";
 import { messageOf } from "../errors.ts";
@@ -93,19 +94,22 @@ export class ConfigMapSource implements BundleSource {
 
   /** @returns the version to watch from */
   async #list(listener: SourceListener, signal: AbortSignal): Promise<string> {
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(2 * this.#timing.answer)]);
-    const response = await this.#api.get(await this.#path(""), ends);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of bytesOf(response)) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > maxList) throw new Error(`the Kubernetes API sent a list of more than ${maxList} bytes`);
-    }
-    const { version, found } = findConfigMap(JSON.parse(Buffer.concat(chunks).toString()), this.#options.name);
+    const { version, found } = findConfigMap(JSON.parse(await this.#wholeList(signal)), this.#options.name);
     if (found === undefined) this.#missing(`there is no ConfigMap ${this.#options.name}`, listener);
     else this.#offer(found.bundle, listener);
     return version;
+  }
+
+  async #wholeList(signal: AbortSignal): Promise<string> {
+    const patience = 2 * this.#timing.answer;
+    const tooLate = AbortSignal.timeout(patience);
+    const response = await this.#api.get(await this.#path(""), AbortSignal.any([signal, tooLate]));
+    try {
+      return await textOf(response);
+    } catch (error) {
+      if (!tooLate.aborted) throw error;
+      throw new Error(`the Kubernetes API began a list and did not end it in ${patience} ms`, { cause: error });
+    }
   }
 
   /** Follows one watch to its end. @returns whether it may be continued at once */
@@ -168,6 +172,17 @@ export class ConfigMapSource implements BundleSource {
     this.#stop.abort();
     await this.#running;
   }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of bytesOf(response)) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > maxList) throw new Error(`the Kubernetes API sent a list of more than ${maxList} bytes`);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function isReset(error: unknown): boolean {

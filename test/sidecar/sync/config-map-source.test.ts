@@ -206,6 +206,19 @@ describe("following a ConfigMap", () => {
     await until("the bundle", () => heard.last === one);
   });
 
+  test("is not fooled by an API that begins a list and never ends it", async () => {
+    let half = true;
+    api.script = ({ kind }, response) => {
+      if (!half || kind === "watch") return false;
+      response.write('{"kind":"ConfigMapList",');
+      return true;
+    };
+    await follow({ answer: 500 });
+    assert.equal(heard.failures[0], "the Kubernetes API began a list and did not end it in 1000 ms");
+    half = false;
+    await until("the bundle", () => heard.last === one);
+  });
+
   test("sees an edit soon where every call takes two seconds", async () => {
     api.delay = 2_000;
     await following({ answer: 15_000 });
