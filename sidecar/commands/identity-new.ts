@@ -53,6 +53,7 @@ export function newCommand(environment: Environment): Command {
     const certificate = await issue(seed, { ...options, subject, uses: ["client", "server"] });
     const keyPem = options.encrypt === true ? await encrypted(certificate.keyPem, environment) : certificate.keyPem;
     await writeFiles({ ...certificate, keyPem }, options, environment, 0o644);
+    if (options.encrypt !== true) printKeyOfFile(terminal, seed, options.key);
     printFiles(terminal, options.key, options.cert, certificate.identity);
   });
 }
@@ -144,15 +145,27 @@ function refuseFileOptions(options: NewOptions, subject: string | undefined): vo
 }
 
 function printApiKey(terminal: Terminal, seed: Buffer): void {
-  const apiKey = encodeApiKey(seed);
-  const identity = identityOfSeed(seed);
+  printPair(terminal, seed, "It is shown this once. Whoever has it can act as you: keep it secret.");
+  terminal.line(`To see it again:  kes identity of ${encodeApiKey(seed)}`);
+}
+
+/** The private key of a file is an API key too; scripts take it from here. One with a password is not shown. */
+function printKeyOfFile(terminal: Terminal, seed: Buffer, file: string): void {
+  printPair(
+    terminal,
+    seed,
+    `It is the private key in ${file}. Whoever has one of them can act as you: keep both secret.`,
+  );
+  terminal.line("");
+}
+
+function printPair(terminal: Terminal, seed: Buffer, warning: string): void {
   terminal.line("Your API key:");
-  terminal.line(`\n   ${terminal.style("bold", apiKey)}\n`);
-  terminal.line("It is shown this once. Whoever has it can act as you: keep it secret.\n");
+  terminal.line(`\n   ${terminal.style("bold", encodeApiKey(seed))}\n`);
+  terminal.line(`${warning}\n`);
   terminal.line("Your Identity:");
-  terminal.line(`\n   ${terminal.style("bold", identity)}\n`);
+  terminal.line(`\n   ${terminal.style("bold", identityOfSeed(seed))}\n`);
   terminal.line("It is not secret. A server needs it in a policy to let you in.");
-  terminal.line(`To see it again:  kes identity of ${apiKey}`);
 }
 
 function printFiles(terminal: Terminal, key: string, cert: string, identity: string): void {

@@ -93,6 +93,16 @@ test("kes identity new with file flags writes a pair that belongs together, the 
   assert.equal((await kes(["identity", asApiKey])).stdout, printed);
 });
 
+test("kes identity new with file flags prints the API key that the private key is, where scripts look for it", async () => {
+  const { stdout } = await kes(["identity", "new", "--key", "d.key", "--cert", "d.crt", "me"], { cwd });
+  const lines = stdout.split("\n");
+  const after = (text: string) => (lines[lines.findIndex((line) => line.includes(text)) + 2] ?? "").trim();
+  assert.equal(after("API key:"), (await kes(["identity", "d.key"], { cwd })).stdout);
+  const { stdout: identity } = await kes(["identity", "of", "d.crt"], { cwd });
+  assert.equal(after("Your Identity:"), identity);
+  assert.deepEqual(lines.slice(-4), ["Private key:  d.key", "Certificate:  d.crt", `Identity:     ${identity}`, ""]);
+});
+
 test("kes identity new does not overwrite a file without --force, and does with it", async () => {
   const line = ["identity", "new", "--key", "b.key", "--cert", "b.crt"];
   await writeFile(join(cwd, "b.key"), "mine");
@@ -148,12 +158,13 @@ describe("kes identity new that cannot write both files leaves what is there, an
 
 test("kes identity new --encrypt asks for a password twice and writes a key that needs it", async () => {
   const line = ["identity", "new", "--key", "c.key", "--cert", "c.crt", "--encrypt"];
-  const { code, stderr } = await kes(line, { cwd, stdin: "secret\nsecret\n" });
+  const { code, stdout, stderr } = await kes(line, { cwd, stdin: "secret\nsecret\n" });
   assert.equal(code, 0, stderr);
   assert.match(stderr, /^Enter password for private key: \nConfirm password/);
   const pem = await readFile(join(cwd, "c.key"), "utf8");
   assert.throws(() => createPrivateKey(pem));
   assert.equal(createPrivateKey({ key: pem, passphrase: "secret" }).asymmetricKeyType, "ed25519");
+  assert.doesNotMatch(stdout, /kes:v1:/, "what the password protects is not shown");
   const differing = await kes([...line, "--force"], { cwd, stdin: "one\ntwo\n" });
   assert.match(differing.stderr, /passwords are empty or differ/);
 });
