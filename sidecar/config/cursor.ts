@@ -2,7 +2,7 @@
 // `${NAME}` references replaced, entries and items, and takes problems and notes at its place. A Source is the whole
 // file: it gathers what all cursors report. Nothing here throws for bad input except the guard against alias bombs.
 // Syntax rules: reference 5.1. Merge keys (`<<`), anchors and aliases work as in the original's YAML library.
-import { isAlias, isMap, isScalar, isSeq, LineCounter } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, YAMLMap } from "yaml";
 import type { Document, Scalar } from "yaml";
 import { parseConfigText } from "./identity-lists.ts";
 import type { ConfigDocument, IdentityList } from "./identity-lists.ts";
@@ -209,6 +209,14 @@ export class Cursor {
     }
     const names = new Set(own.map((entry) => entry.name));
     return [...own, ...merged.filter((entry) => !names.has(entry.name))];
+  }
+
+  /** The same map without the entries of these names. */
+  without(names: ReadonlySet<string>): Cursor {
+    if (!isMap(this.#node) || names.size === 0) return this;
+    const map = new YAMLMap();
+    map.items = this.#node.items.filter(({ key }) => !isScalar(key) || !names.has(textOf(key)));
+    return new Cursor(this.source, this.#base, map, this.#offset, this.#index);
   }
 
   /** A problem, or a note where unknown keys are allowed, about an entry that no `known` name fits. */

@@ -2,6 +2,7 @@
 // its table, so that mistakes in it show, and then refused in one sentence. The issue that adds a back end replaces its
 // `unsupported` here and adds its member to KeystoreConfig.
 import { awsTable } from "./aws-store.ts";
+import type { Cursor } from "./cursor.ts";
 import { gemaltoTable } from "./gemalto-store.ts";
 import { flag, leftover, list, located, object, presence, text } from "./readers.ts";
 import type { Located, Reader } from "./readers.ts";
@@ -63,8 +64,7 @@ const fs = object({
   encryption: object({ keys: list(located(object({ file: text, env: located(text) }))) }, ["keys"]),
 });
 
-/** Everything that may stand under `keystore:`, and under an older file's `keys:` map. */
-export const stores = object({
+const storesTable = object({
   fs: located(fs),
   memory: located(presence),
   vault: located(vaultTable),
@@ -78,6 +78,32 @@ export const stores = object({
   kes: located(presence),
   generic: located(presence),
 });
+
+/**
+ * Everything that may stand under `keystore:`, and under an older file's `keys:` map. Files made from the sample of older
+ * releases carry every store, all but one of them blank, and those releases took the other one.
+ */
+export const stores: typeof storesTable = {
+  ...storesTable,
+  read(at) {
+    const given = at
+      .entries()
+      .filter(({ name, at: store }) => store.kind !== "absent" && !removedStores.includes(name));
+    const blank = given.filter(({ name, at: store }) => name !== "memory" && store.kind === "map" && isBlank(store));
+    if (blank.length === given.length) return storesTable.read(at);
+    for (const store of blank) store.at.note("has no effect and may be removed: nothing in it is set");
+    return storesTable.read(at.without(new Set(blank.map(({ name }) => name))));
+  },
+};
+
+/** What the sample sets although it does nothing alone. */
+const intervals = new Set(["retry", "ping"]);
+
+function isBlank(at: Cursor): boolean {
+  if (at.kind === "text") return at.written === "";
+  if (at.kind === "list") return at.items().every(isBlank);
+  return at.entries().every((entry) => intervals.has(entry.name) || isBlank(entry.at));
+}
 
 export const removedStores: readonly string[] = ["kes", "generic"];
 

@@ -209,6 +209,17 @@ describe("files of the older format", () => {
     assert.ok(texts.includes("policy.minio.identities[1]: '_' is no identity and is left out"));
   });
 
+  test("a file with every store of the sample, one of them filled in, takes that one and notes the others", () => {
+    const result = load(vector("older-every-store"));
+    assert.equal(result.config.keystore.type, "vault");
+    const blank = result.notes.filter(({ message }) => message.endsWith("nothing in it is set"));
+    const left = ["fs", "fortanix", "aws", "gemalto", "gcp", "azure"];
+    assert.deepEqual(
+      blank.map(({ path }) => path),
+      left.map((store) => `keys.${store}`),
+    );
+  });
+
   const marks: [string, string][] = [
     ["root", "root: disabled\ntls: {key: k, cert: c, auth: off}\nkeystore: {memory: }"],
     ["policy paths", base("policy: {p: {paths: [/v1/status]}}").replace("cert: c", "cert: c, auth: off")],
@@ -356,6 +367,21 @@ describe("problems", () => {
       [/keys: keystore and keys both name a store/],
     ],
     ["fs without path", base("keystore: {fs: {init: true}}", ["keystore"]), [/keystore\.fs\.path: no directory/]],
+    [
+      "a blank store alone",
+      base('keystore: {fs: {path: ""}}', ["keystore"]),
+      [/keystore\.fs\.path: no directory; set its path/],
+    ],
+    [
+      "a store with one setting beside another one",
+      base('keystore: {fs: {path: /x}, vault: {endpoint: "", prefix: p}}', ["keystore"]),
+      [/keystore\.vault: a second key store beside fs; keep one/],
+    ],
+    [
+      "a store that is blank only in the environment beside another one",
+      base('keystore: {fs: {path: "${EMPTY}"}, memory: {}}', ["keystore"]),
+      [/keystore\.fs\.path: no directory/, /keystore\.memory: a second key store beside fs/],
+    ],
     [
       "fs with a path that is a list",
       base("keystore: {fs: {path: []}}", ["keystore"]),
