@@ -2,17 +2,21 @@
 // certificates and kept its audit log off unless told otherwise, a current one the reverse.
 import type { Era } from "../contract/config.ts";
 import type { Source } from "./cursor.ts";
+import { given } from "./draft.ts";
 import type { RawFile } from "./file-schema.ts";
+import { authOfFlags } from "./flags.ts";
+import type { Flags } from "./flags.ts";
 
-/** The era; a file with marks of both that leaves tls.auth open is a problem, because its meaning is a guess. */
-export function detectEra(raw: RawFile, source: Source): Era {
+/** The era; a file with marks of both is a problem where nothing says tls.auth, because its meaning is a guess. */
+export function detectEra(raw: RawFile, source: Source, flags: Flags): Era {
   const older = olderMarks(raw);
   if (older.length === 0) return "current";
   const current = currentMarks(raw);
-  if (current.length > 0 && raw.tls?.value.auth === undefined) {
+  const auth = given(raw.tls?.value.auth?.value) ?? authOfFlags(flags).auth;
+  if (current.length > 0 && auth === undefined) {
     const message =
       `the file mixes older settings (${older.join(", ")}) with current ones (${current.join(", ")}), ` +
-      "which differ in whether client certificates are verified; set tls.auth to on or off";
+      "which differ in whether client certificates are verified; set tls.auth to on or off, or give --auth";
     const place = raw.tls?.at.place ?? source.root.place;
     source.problems.push({
       ...place,

@@ -59,7 +59,8 @@ export function loadConfig(input: LoadInput): LoadResult {
   if (root.kind === "absent") root.problem("the file is empty; docs/configuration.md shows one to start from");
   const raw = fileSchema.read(root);
   if (raw === undefined) throw failure(source);
-  const draft: Draft = { source, root, raw, flags: input.flags ?? {}, era: detectEra(raw, source) };
+  const flags = input.flags ?? {};
+  const draft: Draft = { source, root, raw, flags, era: detectEra(raw, source, flags) };
   const config = configOf(draft);
   if (source.problems.length > 0) throw failure(source);
   const notes = [eraNote(config), ...source.notes.toSorted(byPlace)];

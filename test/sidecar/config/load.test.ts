@@ -242,6 +242,12 @@ describe("files of the older format", () => {
     const { config } = load(mixed.replace("cert: c", "cert: c, auth: off"));
     assert.equal(config.era, "older");
     assert.equal(config.tls.auth, "off");
+    assert.deepEqual(problems(mixed.replace("cert: c", 'cert: c, auth: ""')), found, "an empty one says nothing");
+  });
+
+  test("marks of both formats load where the command line says what tls.auth does not", () => {
+    const { config } = load(base("root: disabled", ["admin"]), { flags: { auth: "off" } });
+    assert.deepEqual([config.era, config.tls.auth], ["older", "off"]);
   });
 });
 
@@ -362,12 +368,6 @@ describe("problems", () => {
       [/keystore\.fs: a second key store beside memory/],
     ],
     [
-      "keystore and an older keys map",
-      base("keys: {fs: {path: /x}}\ntls: {key: k, cert: c, auth: on}", ["tls"]),
-      [/keys: keystore and keys both name a store/],
-    ],
-    ["fs without path", base("keystore: {fs: {init: true}}", ["keystore"]), [/keystore\.fs\.path: no directory/]],
-    [
       "a blank store alone",
       base('keystore: {fs: {path: ""}}', ["keystore"]),
       [/keystore\.fs\.path: no directory; set its path/],
@@ -382,6 +382,12 @@ describe("problems", () => {
       base('keystore: {fs: {path: "${EMPTY}"}, memory: {}}', ["keystore"]),
       [/keystore\.fs\.path: no directory/, /keystore\.memory: a second key store beside fs/],
     ],
+    [
+      "keystore and an older keys map",
+      base("keys: {fs: {path: /x}}\ntls: {key: k, cert: c, auth: on}", ["tls"]),
+      [/keys: keystore and keys both name a store/],
+    ],
+    ["fs without path", base("keystore: {fs: {init: true}}", ["keystore"]), [/keystore\.fs\.path: no directory/]],
     [
       "fs with a path that is a list",
       base("keystore: {fs: {path: []}}", ["keystore"]),
