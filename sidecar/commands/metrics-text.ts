@@ -7,9 +7,12 @@ export type MetricsJson = Readonly<Record<string, number | Readonly<Record<strin
 const responseTime = "kes_http_response_time";
 const upTime = "kes_system_up_time";
 
+/** A server names no code that it has not answered with; scripts expect a number. */
+const requestCounters = ["kes_http_request_success", "kes_http_request_error", "kes_http_request_failure"];
+
 /** Lines that are no sample are skipped: help texts and whatever a later server adds. */
 export function metricsJson(text: string): MetricsJson {
-  const values: Record<string, number> = {};
+  const values: Record<string, number> = Object.fromEntries(requestCounters.map((name) => [name, 0]));
   const buckets: Record<string, number> = {};
   for (const line of text.split("\n")) {
     const sample = parseSample(line);

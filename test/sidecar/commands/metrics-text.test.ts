@@ -22,6 +22,8 @@ kes_broken nonsense
 test("a scrape becomes one value per family, codes summed, times in nanoseconds", () => {
   assert.deepEqual(metricsJson(scrape), {
     kes_http_request_success: 42,
+    kes_http_request_error: 0,
+    kes_http_request_failure: 0,
     kes_http_request_active: 1,
     kes_http_response_time: { "10000000": 3, "1500000000": 4, "9223372036854775807": 5 },
     kes_system_up_time: 12_000_000_000,
@@ -29,7 +31,10 @@ test("a scrape becomes one value per family, codes summed, times in nanoseconds"
   });
 });
 
-test("nothing to read is an empty object", () => assert.deepEqual(metricsJson(""), {}));
+test("what a server has not counted yet is 0", () => {
+  const none = { kes_http_request_success: 0, kes_http_request_error: 0, kes_http_request_failure: 0 };
+  assert.deepEqual(metricsJson(""), none);
+});
 
 test("any text is survived, and what it yields is numbers", () => {
   const line = fc.oneof(
