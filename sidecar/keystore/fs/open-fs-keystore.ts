@@ -51,7 +51,7 @@ async function requireDirectory(directory: StoreDirectory): Promise<void> {
     const reason =
       error.details["errno"] === undefined
         ? "is not a directory; check keystore.fs.path"
-        : "does not exist; mount its volume, or make a new store with 'kes init'";
+        : "does not exist; mount its volume, or for a new store make the directory and set keystore.fs.init: true";
     throw new KesError("StoreMissing", `the key store directory ${directory.path} ${reason}`, { cause: error });
   }
 }

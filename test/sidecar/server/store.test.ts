@@ -46,7 +46,7 @@ async function unmounted(work: () => Promise<void>): Promise<void> {
 describe("a server does not start", () => {
   test("on a directory that does not exist, and does not make it", async () => {
     await unmounted(async () => {
-      const sentence = `Error: the key store directory ${keys} does not exist; mount its volume, or make a new store with`;
+      const sentence = `Error: the key store directory ${keys} does not exist; mount its volume, or for a new store`;
       assert.ok((await refusal()).includes(sentence));
       assert.ok(!readdirSync(kes.folder).includes("keys"));
     });
