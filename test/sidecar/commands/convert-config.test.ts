@@ -87,6 +87,27 @@ describe("a Secret of the MinIO operator is taken for the file in it", () => {
   });
 });
 
+describe("another object of Kubernetes is refused with where the configuration is", () => {
+  const cases: readonly [manifest: string, sentence: string][] = [
+    [
+      "kind: Tenant\nspec: {kes: {kesSecret: {name: kes-configuration}}}\n",
+      "this is a Tenant of Kubernetes, not a configuration; its configuration is in a Secret: " +
+        "kubectl get secret kes-configuration -o yaml",
+    ],
+    [
+      "apiVersion: v1\nkind: ConfigMap\ndata: {}\n",
+      "this is a ConfigMap of Kubernetes, not a configuration; give the configuration file, or the Secret that holds it",
+    ],
+  ];
+  for (const [manifest, sentence] of cases) {
+    test(/kind: (\w+)/.exec(manifest)?.[1] ?? "", async () => {
+      await writeFile(join(folder, "object.yaml"), manifest);
+      const { code, stderr } = await convert("object.yaml");
+      assert.deepEqual([code, stderr], [1, `Error: ${sentence}\n`]);
+    });
+  }
+});
+
 test("--commands, run by bash, creates each credential from where it is", async () => {
   const { stdout, stderr } = await convert("server.yaml", "--commands");
   assert.equal(stderr, "");
