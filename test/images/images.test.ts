@@ -162,7 +162,7 @@ test("for another machine, every program and library is for that machine", async
 describe("on a file system that cannot be written to, as a user that exists nowhere", () => {
   test("kes says its version, as entry point and as a command", async () => {
     const image = imageOf("sidecar");
-    for (const program of [undefined, ["/usr/local/bin/kes"]]) {
+    for (const program of [undefined, ["/usr/local/bin/kes"], ["/kes"]]) {
       const { code, stdout, stderr } = await image.run(["--version"], { ...(program && { program }) }).exit();
       assert.equal(code, 0, stderr);
       assert.match(stdout, new RegExp(`Version +${version.replaceAll(".", "\\.")}`));
