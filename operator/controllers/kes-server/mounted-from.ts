@@ -11,11 +11,14 @@ const made: ReadonlySet<string> = new Set([places.config, places.bundle]);
 export function withSource(server: KesServer, text: string): string {
   const volumes = serverVolumes({ server, storeUsed: true });
   const named = volumes.filter(({ path }) => !made.has(path) && text.includes(`${path}/`));
+  // A Secret that is there without the key makes no file either.
+  const isMissing = /does not exist|no such file/.test(text);
+  const remedy = isMissing ? "make it, with the key for that file" : "correct what it holds";
   const clauses = named.flatMap(({ path, source }) => {
     const objects = objectsIn(source);
     return objects.length === 0
       ? []
-      : [`${path} holds ${objects.join(" and ")}: make it, or correct its name in the spec`];
+      : [`${path} holds ${objects.join(" and ")}: ${remedy}, or correct its name in the spec`];
   });
   return [text, ...clauses].join("; ");
 }

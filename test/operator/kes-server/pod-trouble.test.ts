@@ -60,9 +60,17 @@ suite("withSource", () => {
   test("names the Secret behind a file", () => {
     assert.equal(
       withSource(server, missing),
-      `${missing}; /etc/kes/tls holds Secret "certificate": make it, or correct its name in the spec`,
+      `${missing}; /etc/kes/tls holds Secret "certificate": make it, with the key for that file, or correct its name in the spec`,
     );
-    assert.match(withSource(server, "no /etc/kes/wrapping-keys/a"), /holds Secret "wrapping": make it/);
+    assert.match(
+      withSource(server, "ENOENT: no such file /etc/kes/wrapping-keys/a"),
+      /holds Secret "wrapping": make it/,
+    );
+  });
+
+  test("a file that is there and does not serve is to be corrected, not made", () => {
+    const other = "tls.key: /etc/kes/tls/tls.key is not the private key of the certificate /etc/kes/tls/tls.crt";
+    assert.match(withSource(server, other), /Secret "certificate": correct what it holds, or correct its name/);
   });
 
   test("says nothing of what the operator makes, of volumes and of other words", () => {
