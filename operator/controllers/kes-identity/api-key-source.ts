@@ -35,7 +35,7 @@ const atRest: ApiKeyDecision = { write: undefined, next: undefined };
 
 export const apiKeyDisabled: FoundKey = found(
   {},
-  judge("False", "FeatureDisabled", "spec.apiKey takes the feature apiKeys"),
+  judge("False", "FeatureDisabled", "spec.apiKey takes features.apiKeys"),
 );
 
 /** @param newKey makes the text of a new API key */

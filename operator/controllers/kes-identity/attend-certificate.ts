@@ -5,6 +5,7 @@ import { annotations, fieldManagers, labels } from "../../api/kinds.ts";
 import { timestamp } from "../../api/conditions.ts";
 import { ApiError } from "../../kube/errors.ts";
 import { apiVersionOf } from "../../kube/object.ts";
+import type { Index } from "../../kube/index-by.ts";
 import { findCertificate } from "./certificate-source.ts";
 import type { CertificateSeen, FoundCertificate } from "./certificate-source.ts";
 import { dropChild, keepChild, NameTaken } from "./children.ts";
@@ -23,14 +24,23 @@ import { decideRenewal } from "./renewal.ts";
 import type { RenewalDecision } from "./renewal.ts";
 import { noRequests, seeRequests } from "./requests.ts";
 import type { Requests, RequestsSeen } from "./requests.ts";
+import { otherHolder } from "./secret-holder.ts";
 import { asError, beside, takenInterval } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
 
-export async function attendCertificate(visit: Visit, wanted: IdentityCertificate, all: Requests): Promise<Attended> {
+export interface Known {
+  readonly requests: Requests;
+  /** By the Secret that they are for. */
+  readonly certificates: Index<Certificate>;
+}
+
+export async function attendCertificate(visit: Visit, wanted: IdentityCertificate, known: Known): Promise<Attended> {
   const { identity, now } = visit;
-  const seen = await see(visit, all);
+  const seen = await see(visit, known.requests);
   const found = find(wanted, seen, visit);
   if (!seen.certManager || visit.isPaused) return { found };
+  const holder = otherHolder(identity, seen.certificate, known.certificates);
+  if (holder !== undefined) return await standBack(visit, wanted, holder);
   const issuer = issuerFor(visit, seen.certificate);
   if (issuer === undefined) {
     const obstacle = judge(
@@ -66,6 +76,19 @@ export async function dismissCertificate({ deps, identity, signal }: Visit): Pro
   await dropChild(deps.api, { resource: issuers, cache: issuerCache }, { ...child, ref });
 }
 
+/** The Secret is another Certificate's: as long as that is so, the identity has none. */
+async function standBack(visit: Visit, wanted: IdentityCertificate, { metadata }: Certificate): Promise<Attended> {
+  const problem = `spec.certificate.secretName: the Secret is that of Certificate ${metadata.name} already`;
+  const obstacle = judge("False", "InvalidSpec", problem);
+  const found = find(wanted, { certManager: true, obstacle, certificate: undefined, requests: noRequests }, visit);
+  try {
+    await dismissCertificate(visit);
+    return { found, next: visit.now + takenInterval };
+  } catch (error) {
+    return { found, failure: asError(error) };
+  }
+}
+
 function find(wanted: IdentityCertificate, seen: CertificateSeen, { identity, now }: Visit): FoundCertificate {
   return findCertificate(wanted, seen, { previous: identity.status, now });
 }
@@ -80,7 +103,7 @@ async function see(visit: Visit, all: Requests): Promise<CertificateSeen> {
   }
   const requests = await seeAll(visit, certificate, all);
   const isWaiting = requests.current === undefined && requests.waiting !== undefined;
-  const problem = isWaiting ? await issuerProblem(visit, certificate) : undefined;
+  const problem = isWaiting ? await issuerProblem(visit, certificate, requests.waiting) : undefined;
   const obstacle = problem === undefined ? undefined : judge("False", "IssuerNotReady", problem);
   return { certManager, obstacle, certificate, requests };
 }

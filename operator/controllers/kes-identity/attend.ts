@@ -3,21 +3,20 @@ import type { KesIdentitySpec } from "../../api/generated.ts";
 import { attendApiKey } from "./attend-api-key.ts";
 import type { StagedKeys } from "./attend-api-key.ts";
 import { attendCertificate, dismissCertificate } from "./attend-certificate.ts";
+import type { Known } from "./attend-certificate.ts";
 import { attendSecret } from "./attend-secret.ts";
-import type { Requests } from "./requests.ts";
 import { asError } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
 import { findWrittenCertificate, findWrittenHash } from "./written-source.ts";
 
-export interface Memory {
-  readonly requests: Requests;
+export interface Memory extends Known {
   readonly stagedKeys: StagedKeys;
 }
 
 /** @throws ApiError when there is nothing to say about the source */
 export async function attend(visit: Visit, memory: Memory): Promise<Attended> {
   const { spec } = visit.identity;
-  if (spec.certificate !== undefined) return attendCertificate(visit, spec.certificate, memory.requests);
+  if (spec.certificate !== undefined) return attendCertificate(visit, spec.certificate, memory);
   const attended = await attendOther(visit, spec, memory);
   if (visit.isPaused || attended.failure !== undefined) return attended;
   try {

@@ -78,7 +78,8 @@ function fromServer(view: IdentityView): Omit<Conditions, "Issued"> {
 
 function withoutServer(identity: KesIdentity): Omit<Conditions, "Issued"> {
   const { namespace, name } = serverRefOf(identity);
-  const nowhere = judge("False", "ServerNotFound", `there is no KesServer ${name} in namespace ${namespace}`);
+  const why = identity.spec.serverRef.namespace === undefined ? ", and spec.serverRef names no other namespace" : "";
+  const nowhere = judge("False", "ServerNotFound", `there is no KesServer ${name} in namespace ${namespace}${why}`);
   const unknown: Judgement = { ...nowhere, status: "Unknown" };
   return { Accepted: nowhere, Programmed: unknown, Conflicted: unknown };
 }

@@ -30,6 +30,7 @@ import { keepConnection } from "./keep-connection.ts";
 import type { KeptConnection } from "./keep-connection.ts";
 import { createRequestReader } from "./request-reader.ts";
 import { certificateKeyOf } from "./requests.ts";
+import { secretKeyOf } from "./secret-holder.ts";
 import { changesWorthTelling } from "./telling.ts";
 import { asError, serverRefOf } from "./visit.ts";
 import type { Attended, Visit } from "./visit.ts";
@@ -53,7 +54,7 @@ export class IdentityReconciler {
     const { api, events, instanceId } = deps;
     this.#deps = deps;
     const requests = { by: indexBy(deps.certificateRequests, certificateKeyOf), read: createRequestReader() };
-    this.#memory = { requests, stagedKeys: new Map() };
+    this.#memory = { requests, certificates: indexBy(deps.certificates, secretKeyOf), stagedKeys: new Map() };
     this.#writer = new StatusWriter({ api, events, instanceId, resource: kesIdentities });
   }
 

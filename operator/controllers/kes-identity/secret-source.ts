@@ -11,7 +11,7 @@ import type { Secret } from "./objects/secret.ts";
 /** @param secret undefined: there is none; null: the operator was not given the right to look */
 export function findSecretCertificate(ref: CertificateSecretRef, secret: Secret | undefined | null): FoundKey {
   if (secret === null) {
-    return found(undefined, judge("False", "FeatureDisabled", "spec.secretRef takes the feature secretIdentities"));
+    return found(undefined, judge("False", "FeatureDisabled", "spec.secretRef takes features.secretIdentities"));
   }
   const name = `Secret ${ref.name}`;
   if (secret === undefined) return found(undefined, judge("False", "SecretNotFound", `${name} does not exist`));

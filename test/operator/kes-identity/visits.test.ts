@@ -4,7 +4,11 @@ import { test } from "node:test";
 import type { KesIdentity, KesIdentitySpec, KesServer } from "../../../operator/api/generated.ts";
 import { kesIdentities, kesServers } from "../../../operator/api/kinds.ts";
 import type { Judgement } from "../../../operator/bundle/verdict.ts";
-import { certificates, issuers } from "../../../operator/controllers/kes-identity/objects/cert-manager.ts";
+import {
+  certificateRequests,
+  certificates,
+  issuers,
+} from "../../../operator/controllers/kes-identity/objects/cert-manager.ts";
 import { configMaps } from "../../../operator/controllers/kes-identity/objects/connection.ts";
 import type { ConfigMap } from "../../../operator/controllers/kes-identity/objects/connection.ts";
 import { secrets } from "../../../operator/controllers/kes-identity/objects/secret.ts";
@@ -12,7 +16,8 @@ import type { Secret } from "../../../operator/controllers/kes-identity/objects/
 import { createKesIdentityController } from "../../../operator/controllers/kes-identity/controller.ts";
 import { parseApiKey } from "../../../sidecar/contract/identity.ts";
 import { makeLeaf } from "../../support/certificates.ts";
-import { anIdentity, aServer, hashOf, minute, wantedCertificate } from "./objects.ts";
+import { makeKeys } from "./key-pool.ts";
+import { aCertificate, anIdentity, aRequest, aServer, hashOf, minute, wantedCertificate } from "./objects.ts";
 import { OperatorAtWork } from "./operator-at-work.ts";
 
 const [a, b] = [hashOf("a"), hashOf("b")];
@@ -250,7 +255,7 @@ test("without the right to read Secrets none is asked for, and the feature is na
   assert.deepEqual(await operator.settle(), {});
   assert.match(
     condition(operator, "Issued"),
-    /^False FeatureDisabled: spec.secretRef takes the feature secretIdentities; have/,
+    /^False FeatureDisabled: spec.secretRef takes features.secretIdentities; have it switched on/,
   );
   assert.deepEqual(operator.allowed(), []);
 });
@@ -437,6 +442,61 @@ test("a Certificate or ConfigMap of somebody else is not touched, and is tried a
   assert.match(condition(operator, "Accepted"), /^True Accepted/);
 });
 
+test("a Secret of another Certificate is left to it, and taken when it is free", async () => {
+  const operator = atWork({ certificate: wantedCertificate({ secretName: "shared" }) });
+  const other = { ...aCertificate({ uid: "uid-other" }), metadata: at("other-kes"), spec: { secretName: "shared" } };
+  operator.cluster.put(certificates, other as never);
+  say(operator);
+  await operator.settle();
+  const taken = /^False InvalidSpec: spec.certificate.secretName: the Secret is that of Certificate other-kes already/;
+  assert.match(condition(operator, "Issued"), taken);
+  assert.match(condition(operator, "Ready"), taken);
+  assert.equal(operator.cluster.list(certificates).length, 1);
+  operator.cluster.remove(certificates, at("other-kes"));
+  assert.deepEqual(await operator.visit(), { after: 5_000 });
+  await operator.settle();
+  assert.match(condition(operator, "Issued"), /^False Issuing/);
+});
+
+test("of two Certificates for one Secret the younger goes, and a server's never does", async () => {
+  for (const [creationTimestamp, labels, isGone] of [
+    ["2026-11-21T09:00:00Z", { "kes-operator.io/identity": "other" }, true],
+    ["2026-11-22T09:00:00Z", { "kes-operator.io/identity": "other" }, false],
+    ["2026-11-22T09:00:00Z", {}, true],
+  ] as const) {
+    const operator = atWork({ certificate: wantedCertificate({ secretName: "shared" }) });
+    say(operator);
+    await operator.settle();
+    const own = operator.cluster.get(certificates, at("minio-kes")) ?? assert.fail("no Certificate");
+    operator.cluster.put(certificates, {
+      ...own,
+      metadata: { ...own.metadata, creationTimestamp: "2026-11-21T10:00:00Z" },
+    });
+    const other = { ...aCertificate(), metadata: { ...at("other-kes"), creationTimestamp, labels } };
+    operator.cluster.put(certificates, { ...other, spec: { secretName: "shared" } } as never);
+    await operator.settle();
+    const names = operator.cluster.list(certificates).map(({ metadata }) => metadata.name);
+    assert.deepEqual(names.toSorted(), isGone ? ["other-kes"] : ["minio-kes", "other-kes"]);
+  }
+});
+
+test("an issuer for all namespaces that is not there is told in cert-manager's words", async () => {
+  const issuerRef = { name: "nope", kind: "ClusterIssuer", group: "cert-manager.io" } as const;
+  const operator = atWork({ certificate: wantedCertificate({ issuerRef }) });
+  say(operator);
+  await operator.settle();
+  const { uid = "" } = operator.cluster.get(certificates, at("minio-kes"))?.metadata ?? {};
+  const pending = 'Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "nope" not found';
+  const request = aRequest({ owner: uid, pending });
+  const [key] = await makeKeys(1);
+  operator.cluster.put(certificateRequests, { ...request, spec: { ...request.spec, request: key?.request ?? "" } });
+  await operator.settle();
+  assert.match(
+    condition(operator, "Ready"),
+    /^False IssuerNotReady: cert-manager: Referenced "ClusterIssuer" not found/,
+  );
+});
+
 test("a child that was changed by hand is put right, one that is as applied is left alone", async () => {
   const operator = atWork({ certificate: wantedCertificate() });
   await operator.settle();
@@ -569,7 +629,8 @@ test("whatever concerns an identity has it visited, and what does not, does not"
   assert.deepEqual(visits, ["prod/minio"], "each one at the start");
   const labelled = { ...at("x"), labels: { "kes-operator.io/identity": "minio" } };
   for (const resource of [certificates, issuers, configMaps]) {
-    const put = () => operator.cluster.put(resource, { apiVersion: "v1", kind: resource.kind, metadata: labelled });
+    const object = { apiVersion: "v1", kind: resource.kind, metadata: labelled, spec: {} };
+    const put = () => operator.cluster.put(resource, object);
     assert.deepEqual(during(put), ["prod/minio"], resource.kind);
     assert.deepEqual(
       during(() => operator.cluster.remove(resource, at("x"))),
