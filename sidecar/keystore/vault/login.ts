@@ -18,6 +18,10 @@ const remedies = {
   token: "put a token that is valid into the file of keystore.vault.token.file",
 } as const;
 
+/** The answer to right credentials as well, once somebody has sent wrong ones five times (user lockout). */
+const locked =
+  "; after five refused logins Vault refuses a role for 15 minutes, whoever asks: `vault read sys/locked-users`";
+
 /** Milliseconds. */
 const lastSecond = 500;
 
@@ -88,9 +92,14 @@ export class VaultLogins {
     }
     if (reply.status === 200) return reply;
     const failed = reply.status >= 500;
-    const failure = refused(subject, reply, { ...request, remedy: failed ? undefined : remedies[this.#login.method] });
+    const failure = refused(subject, reply, { ...request, remedy: failed ? undefined : this.#remedy(reply.status) });
     // Vault not being able to is an outage, not a refusal.
     throw failed ? new KesError("StoreUnreachable", failure.message, { details: failure.details }) : failure;
+  }
+
+  #remedy(status: number): string {
+    const { method } = this.#login;
+    return remedies[method] + (method === "approle" && status === 403 ? locked : "");
   }
 
   #noToken(what: string): never {

@@ -120,6 +120,22 @@ describe("one login per process", () => {
     await sleep(1500);
     assert.notEqual(await failure(store.get("key", soon())), first);
   });
+
+  it("a role that Vault has locked says so: right credentials are refused as well", async () => {
+    const config = await fixture.config();
+    assert.ok(config.login.method === "approle");
+    const { id } = config.login;
+    assert.ok(typeof id === "string");
+    for (let times = 0; times < 5; times += 1) {
+      await fixture.server.ask("PUT", "auth/approle/login", { role_id: id, secret_id: "wrong" }, "");
+    }
+    await using store = await openVaultKeystore(config);
+    const { message } = await failure(store.get("key", soon()));
+    assert.match(
+      message,
+      /by AppRole failed at .*status 403.*after five refused logins .*`vault read sys\/locked-users`/,
+    );
+  });
 });
 
 describe("logins by other means", () => {
