@@ -49,7 +49,8 @@ const names: readonly RuleCase[] = (
 const onePod =
   "this key store serves one pod: set replicas to 1 and remove autoscaling, or use fs with ReadWriteMany or another key store";
 const noWorkload = "in Sidecar mode there is no workload: remove service, autoscaling and podDisruptionBudget";
-const oneStore = "choose one key store: set exactly one of memory, fs, vault, aws and keysecure";
+const oneStore =
+  "choose one key store: set exactly one of memory, fs, vault, aws and keysecure; memory has no settings: {}";
 const shared = { volumeClaim: { size: "1Gi", accessModes: ["ReadWriteMany"] } };
 
 const servers: readonly RuleCase[] = [
@@ -281,7 +282,7 @@ function selecting(expression: Spec): Spec {
 }
 
 const oneSource =
-  "say where the key comes from: set exactly one of certificate, apiKey, secretRef, certificatePEM and hash";
+  "say where the key comes from: set exactly one of certificate, apiKey, secretRef, certificatePEM and hash; without settings certificate: {}";
 const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 const identities: readonly RuleCase[] = [
   ofIdentity("spec", oneSource, [identity({ certificate: {} }), identity({})]),

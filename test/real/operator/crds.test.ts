@@ -300,7 +300,7 @@ suite("kubectl", () => {
     const heads: Readonly<Record<Plural, readonly string[]>> = {
       kesservers: ["IDENTITIES", "REVISION", "ENDPOINT", "MESSAGE"],
       kespolicies: ["REASON", "MESSAGE"],
-      kesidentities: ["HASH", "EXPIRES", "REASON"],
+      kesidentities: ["HASH", "EXPIRES", "REASON", "MESSAGE"],
       keskeys: ["FINGERPRINT", "ALGORITHM", "REASON", "MESSAGE"],
     };
     for (const plural of plurals) {
