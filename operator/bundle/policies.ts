@@ -2,6 +2,7 @@
 // none do. One bad pattern keeps the whole policy out: without the deny rule that it was meant to be, the rest would
 // allow too much.
 import type { BundlePolicy } from "../../sidecar/contract/bundle.ts";
+import { idleness } from "../../sidecar/contract/api-paths.ts";
 import { isName } from "../../sidecar/contract/names.ts";
 import { compilePattern } from "../../sidecar/contract/pattern.ts";
 import { presetPatterns } from "../../sidecar/contract/preset.ts";
@@ -48,7 +49,12 @@ function judgePolicy(object: KesPolicy, labels: NamespaceLabels): SelectedPolicy
 /** What is to be said of a policy that is in force. */
 function remark({ spec }: KesPolicy, { allow }: BundlePolicy, labels: NamespaceLabels): Judgement {
   if (spec.allowedNamespaces.from === "Selector" && labels === undefined) return namespacesUnknown;
-  return allow.length > 0 ? accepted : allowsNothing;
+  if (allow.length === 0) return allowsNothing;
+  const idle = [...spec.allow, ...spec.deny].flatMap((pattern) => {
+    const why = idleness(pattern);
+    return why === undefined ? [] : [`"${pattern}" ${why}`];
+  });
+  return idle.length === 0 ? accepted : { ...accepted, message: shortened(idle) };
 }
 
 function readPatterns(texts: readonly string[]): { readonly faults: string[]; readonly notes: string[] } {
@@ -86,14 +92,17 @@ const invalidPrefix = refused(
   "spec.keyPrefix is not the beginning of a key name: use letters, digits, - and _ only",
 );
 
-/** How many faults a message spells out. */
+/** How many patterns a message spells out. */
 const spelledOut = 3;
 
 function invalidPattern(faults: readonly string[]): Judgement {
-  const more = faults.length > spelledOut ? `; and ${faults.length - spelledOut} more` : "";
-  const list = faults.slice(0, spelledOut).join("; ");
   return refused(
     "InvalidPattern",
-    `${list}${more}. The whole policy is left out until this is corrected: it allows nothing`,
+    `${shortened(faults)}. The whole policy is left out until this is corrected: it allows nothing`,
   );
+}
+
+function shortened(clauses: readonly string[]): string {
+  const more = clauses.length > spelledOut ? `; and ${clauses.length - spelledOut} more` : "";
+  return `${clauses.slice(0, spelledOut).join("; ")}${more}`;
 }

@@ -1,7 +1,7 @@
 // The policy file that the older `kes policy create` reads: JSON, in the words of the request (reference 7.4) or as
 // `kes policy show` prints it. What is wrong with it is said of the file, not of a server, and nothing is guessed.
 import { isObject, type JsonObject } from "../client/answer.ts";
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../contract/nearest.ts";
 import { KesError } from "../errors.ts";
 
 /** `paths` is what `allow` was called up to v0.17. */

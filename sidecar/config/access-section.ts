@@ -1,16 +1,14 @@
 // Who may do what: the admin, the TLS proxies and the policies, and what must fit together between them: an identity
 // has one role (reference 3.5), patterns mean what they seem to mean (decisions P1, P2).
+import { idleness } from "../contract/api-paths.ts";
 import type { PolicyConfig } from "../contract/config.ts";
 import { isIdentityHash, isMeantAsApiKey, parseApiKey } from "../contract/identity.ts";
 import { isName } from "../contract/names.ts";
-import { canMatchPaths } from "../contract/pattern-syntax.ts";
 import { compilePattern } from "../contract/pattern.ts";
-import { canMatchRoutes, routePatterns } from "./api-routes.ts";
 import { flagNote, flagProblem, given, missing } from "./draft.ts";
 import type { Source } from "./cursor.ts";
 import type { Draft } from "./draft.ts";
 import type { RawPolicy } from "./file-schema.ts";
-import { nearest } from "./nearest.ts";
 import type { Located } from "./readers.ts";
 
 /** The admin identity: --root, else admin.identity, else the older root. */
@@ -120,21 +118,13 @@ function patternsOf(patterns: readonly Located<string>[] = []): readonly string[
 function checkPattern({ value, at }: Located<string>): void {
   try {
     const pattern = compilePattern(value);
-    if (!canMatchPaths(value)) at.note("matches nothing: every path begins with a slash");
-    else if (!canMatchRoutes(value)) at.note(noRoute(value));
+    const idle = idleness(value);
+    if (idle !== undefined) at.note(idle);
     else if (pattern.differs) at.note(pattern.explain());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     at.problem(reason, { found: value, expected: "a path pattern" });
   }
-}
-
-/** Between a pattern and the one that was meant. All routes look alike: with more, another one is nearest. */
-const mostSlips = 3;
-
-function noRoute(pattern: string): string {
-  const near = nearest(pattern, routePatterns, mostSlips);
-  return `matches no route of the API${near === undefined ? "" : `, did you mean "${near}"?`}`;
 }
 
 function identitiesOf(policy: RawPolicy, { era }: Draft, roles: Roles): readonly string[] {

@@ -1,4 +1,5 @@
 // The routes that `api:` may configure, by the exact path of reference 2.2 and, for the older write routes, 2.7.
+import type { apiPaths } from "../contract/api-paths.ts";
 import { duration, flag, object } from "./readers.ts";
 import type { Reader } from "./readers.ts";
 
@@ -50,22 +51,9 @@ export const apiRoutes = {
   "/v1/log/audit": closed,
   "/v1/log/error/trace": closed,
   "/v1/log/audit/trace": closed,
-} as const;
+} as const satisfies Readonly<Record<(typeof apiPaths)[number], unknown>>;
 
 export type ApiPath = keyof typeof apiRoutes;
-
-/** A pattern for each route that matches all its paths. */
-export const routePatterns = Object.keys(apiRoutes).map((route) => (route.endsWith("/") ? `${route}*` : route));
-
-/** False if no path of the API matches the pattern. Only what stands before its first wildcard is looked at. */
-export function canMatchRoutes(pattern: string): boolean {
-  const [head = ""] = pattern.split(/[*?[]/, 1);
-  const isWhole = head === pattern;
-  return Object.keys(apiRoutes).some(
-    (route) =>
-      route === head || (!isWhole && route.startsWith(head)) || (route.endsWith("/") && head.startsWith(route)),
-  );
-}
 
 export function isApiPath(path: string): path is ApiPath {
   return Object.hasOwn(apiRoutes, path);

@@ -6,7 +6,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, YAMLMap } from "yaml";
 import type { Document, Scalar } from "yaml";
 import { parseConfigText } from "./identity-lists.ts";
 import type { ConfigDocument, IdentityList } from "./identity-lists.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../contract/nearest.ts";
 import { ConfigError } from "./problem.ts";
 import type { Note, Place, Problem } from "./problem.ts";
 

@@ -65,18 +65,25 @@ function bindingOf(server: string, { policy, findings, now }: PolicyView): Polic
   return { server, observedGeneration, identities, conditions };
 }
 
+/** With what servers say of a policy that is in force: every one of them says the same of its patterns. */
+function remarked(sentence: string, accepted: readonly Judgement[]): string {
+  const remark = accepted.find(({ message }) => message !== "")?.message;
+  return remark === undefined ? sentence : `${sentence}; ${remark}`;
+}
+
 interface Said extends Judgement {
   readonly server: string;
 }
 
 function accepted(bindings: readonly PolicyBinding[]): Judgement {
   const said = bindings.map(({ server, conditions }): Said => ({ server, ...judgementOf(conditions, "Accepted") }));
-  return worst(said) ?? { status: "True", reason: "Accepted", message: policyReasons.Accepted };
+  return worst(said) ?? { status: "True", reason: "Accepted", message: remarked(policyReasons.Accepted, said) };
 }
 
 function ready(bindings: readonly PolicyBinding[]): Judgement {
   const said = bindings.map(({ server, conditions }): Said => ({ server, ...readiness(conditions) }));
-  return worst(said) ?? { status: "True", reason: "Ready", message: policyReasons.Ready };
+  const accepted = bindings.map(({ conditions }) => judgementOf(conditions, "Accepted"));
+  return worst(said) ?? { status: "True", reason: "Ready", message: remarked(policyReasons.Ready, accepted) };
 }
 
 /** The first of a binding's conditions that is not as it should be, in the order in which people have to deal with them. */

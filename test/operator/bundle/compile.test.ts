@@ -113,6 +113,18 @@ describe("a policy", () => {
     assert.match(accepted.message, /allows nothing: add/);
   });
 
+  test("names patterns that no path of the API matches", () => {
+    const allow = ["/v1/key/decript/*", "/v1/key/decrypt/a", "/v1/key/generate"];
+    const { accepted } = policyOf(compile({ policies: [aPolicy("slip", { allow, deny: ["/v2/*"] })] }), "slip");
+    assert.equal(accepted.status, "True");
+    assert.equal(
+      accepted.message,
+      '"/v1/key/decript/*" matches no route of the API, did you mean "/v1/key/decrypt/*"?; ' +
+        '"/v1/key/generate" matches no route of the API, did you mean "/v1/key/generate/*"?; ' +
+        '"/v2/*" matches no route of the API',
+    );
+  });
+
   test("that is being deleted has ended, whatever finalizer still keeps the object", () => {
     const policy = aPolicy("gone", { identities: [a] }, { deletionTimestamp: minutesAgo(1) });
     const identity = anIdentity("client", { policy: "gone" });

@@ -105,6 +105,15 @@ describe("a policy", () => {
     );
   });
 
+  test("that is in force and cannot do what was meant says so where it is Ready", async () => {
+    using slip = await enforced(aPolicy("minio", { allow: ["/v1/key/decript/*"] }));
+    const { status, message } = ready(slip.policy("minio"));
+    assert.equal(status, "True");
+    assert.match(message, /enforces it; "\/v1\/key\/decript\/\*" matches no route of the API, did you mean/);
+    using empty = await enforced(aPolicy("minio", { allow: [] }));
+    assert.match(ready(empty.policy("minio")).message, /enforces it; it allows nothing: add spec.allow/);
+  });
+
   test("on its way to the pods is not Ready, and no event tells of that", async () => {
     using reporting = await enforced();
     const programmed = { status: "False", reason: "Propagating", message: "1/3 replicas confirmed" } as const;

@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 import { parseAddress } from "../../../sidecar/config/address.ts";
 import { devConfig } from "../../../sidecar/config/dev-config.ts";
 import { parseLogLevel } from "../../../sidecar/config/log-level.ts";
-import { nearest } from "../../../sidecar/config/nearest.ts";
+import { nearest } from "../../../sidecar/contract/nearest.ts";
 import { readConfigFile } from "../../../sidecar/config/read-file.ts";
 import { isKesError } from "../../../sidecar/errors.ts";
 
