@@ -191,16 +191,29 @@ describe("states of a server", () => {
 
   it("refused logins come with growing pauses", async () => {
     await using standIn = await VaultStandIn.start();
-    standIn.script = ({ path }) => (path.startsWith("auth/") ? { status: 400, body: { errors: ["no"] } } : undefined);
+    standIn.script = ({ path }) => (path.startsWith("auth/") ? { status: 403, body: { errors: ["no"] } } : undefined);
     await using store = await open(standIn);
-    const end = Date.now() + 4000;
-    while (Date.now() < end) {
-      await failure(store.get("key", soon()));
-      await sleep(20);
-    }
+    await failures(store, 4000);
     assert.ok(standIn.count("auth/") >= 2 && standIn.count("auth/") <= 4, String(standIn.count("auth/")));
   });
+
+  it("a role id and a secret id that are wrong are sent once, lest Vault locks the role", async () => {
+    await using standIn = await VaultStandIn.start();
+    standIn.script = ({ path }) => (path.startsWith("auth/") ? { status: 400, body: { errors: ["no"] } } : undefined);
+    await using store = await open(standIn);
+    await failures(store, 4000);
+    assert.equal(standIn.count("auth/"), 1);
+  });
 });
+
+/** Reads a key, in vain, again and again. */
+async function failures(store: VaultKeystore, milliseconds: number): Promise<void> {
+  const end = Date.now() + milliseconds;
+  while (Date.now() < end) {
+    await failure(store.get("key", soon()));
+    await sleep(20);
+  }
+}
 
 describe("replicas that lag behind", () => {
   it("a key that was just created is asked for again until the replica has it", async () => {

@@ -35,6 +35,13 @@ export const vaultStore: readonly Mutant[] = [
     tests: vault,
   },
   {
+    name: "credentials that Vault has refused are sent until it locks the role",
+    file: `${folder}/login.ts`,
+    find: "this.#refused.check(body);",
+    replace: "",
+    tests: vault,
+  },
+  {
     name: "every caller logs in for itself",
     file: `${folder}/session.ts`,
     find: "if (this.#running !== undefined) return this.#running;",

@@ -1,11 +1,12 @@
 // The ways to a token (reference 5.6). What stands in a file is read at every login: Kubernetes replaces its tokens, an agent
 // replaces the token file.
 import type { VaultLogin } from "../../contract/config.ts";
-import { KesError } from "../../errors.ts";
+import { isKesError, KesError } from "../../errors.ts";
 import { readCredential } from "../credential.ts";
+import { RefusedCredentials } from "./refused-credentials.ts";
 import type { Lease } from "./session.ts";
 import type { Transport, VaultReply, VaultRequest } from "./transport.ts";
-import { refused, senseless, unanswered } from "./vault-failure.ts";
+import { refused, senseless, statusOf, unanswered } from "./vault-failure.ts";
 import { numberAt, textAt, valueAt } from "./vault-reply.ts";
 
 const names = { approle: "AppRole", kubernetes: "Kubernetes", cert: "TLS certificate", token: "token file" } as const;
@@ -18,9 +19,11 @@ const remedies = {
   token: "put a token that is valid into the file of keystore.vault.token.file",
 } as const;
 
-/** The answer to right credentials as well, once somebody has sent wrong ones five times (user lockout). */
-const locked =
-  "; after five refused logins Vault refuses a role for 15 minutes, whoever asks: `vault read sys/locked-users`";
+/** AppRole alone knows user lockout: five times wrong credentials, and the role gets 403 with right ones as well. */
+const lockout: Readonly<Record<number, string>> = {
+  400: "; they are sent again when they change, or after 16 to 20 minutes, since Vault locks a role after five refused logins",
+  403: "; after five refused logins Vault refuses a role for 15 minutes, whoever asks: `vault read sys/locked-users`",
+};
 
 /** Milliseconds. */
 const lastSecond = 500;
@@ -30,6 +33,7 @@ export class VaultLogins {
   readonly #transport: Transport;
   readonly #login: VaultLogin;
   readonly #label: string;
+  readonly #refused = new RefusedCredentials();
 
   constructor(transport: Transport, login: VaultLogin, label: string) {
     this.what = `logging in by ${names[login.method]}`;
@@ -38,14 +42,20 @@ export class VaultLogins {
     this.#label = label;
   }
 
-  /** @throws KesError StoreFailed (refused) | StoreUnreachable | FileUnreadable */
+  /** @throws KesError StoreFailed (refused; the same object again: nothing was sent) | StoreUnreachable | FileUnreadable */
   async logIn(signal: AbortSignal): Promise<Lease> {
     await this.#transport.connection.refresh();
     const login = this.#login;
     if (login.method === "token") return this.#useTokenFile(login.file, signal);
     const body = await credentials(login);
+    this.#refused.check(body);
     const request = { method: "PUT", path: `auth/${login.engine}/login`, body, namespace: login.namespace } as const;
-    return leaseOf(await this.#ask(this.what, request, signal)) ?? this.#noToken(this.what);
+    try {
+      return leaseOf(await this.#ask(this.what, request, signal)) ?? this.#noToken(this.what);
+    } catch (error) {
+      if (login.method === "approle" && isKesError(error) && statusOf(error) === 400) this.#refused.note(body, error);
+      throw error;
+    }
   }
 
   async renew(token: string, signal: AbortSignal): Promise<Lease> {
@@ -99,7 +109,7 @@ export class VaultLogins {
 
   #remedy(status: number): string {
     const { method } = this.#login;
-    return remedies[method] + (method === "approle" && status === 403 ? locked : "");
+    return remedies[method] + (method === "approle" ? (lockout[status] ?? "") : "");
   }
 
   #noToken(what: string): never {

@@ -24,7 +24,7 @@ export interface SessionOptions {
   readonly what: string;
   /** Resolves when Vault can serve. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
-  /** StoreFailed = Vault refuses the login. */
+  /** StoreFailed = Vault refuses the login; the same object again = it was not sent, since nothing about it has changed. */
   readonly login: (signal: AbortSignal) => Promise<Lease>;
   readonly renew: (token: string, signal: AbortSignal) => Promise<Lease>;
   /** Whether Vault knows the token. */
@@ -145,6 +145,7 @@ export class Session implements Disposable {
 
   #pauseAfter(error: unknown): number {
     if (isKesError(error, "StoreUnreachable")) return probePause;
+    if (error === this.#failure?.error) return firstPause;
     this.#rejections += 1;
     return Math.min(firstPause * 2 ** (this.#rejections - 1), longestPause) * (0.75 + this.#chance() / 2);
   }
