@@ -1,35 +1,11 @@
 // Where a pattern means something else to a KES release than to us (reference 3.4, D8). Only differences that a real
 // request can show count: a final `*` crosses `/` for us and did not until 2023, but behind `/v1/key/create/` stands
 // one name without `/`, so nobody needs to hear about `/v1/key/create/*`.
+import { apiPaths } from "./api-paths.ts";
 import { hasWildcard } from "./pattern-syntax.ts";
 
-/** Every route of any release that has something behind its `/`; `?` stands for a name (reference 2.2, 2.7). */
-const subtrees: readonly string[] = [
-  "/v1/key/create/",
-  "/v1/key/import/",
-  "/v1/key/describe/",
-  "/v1/key/delete/",
-  "/v1/key/list/",
-  "/v1/key/generate/",
-  "/v1/key/encrypt/",
-  "/v1/key/decrypt/",
-  "/v1/key/bulk/decrypt/",
-  "/v1/key/hmac/",
-  "/v1/policy/describe/",
-  "/v1/policy/read/",
-  "/v1/policy/list/",
-  "/v1/policy/write/",
-  "/v1/policy/delete/",
-  "/v1/policy/assign/",
-  "/v1/identity/describe/",
-  "/v1/identity/self/describe",
-  "/v1/identity/list/",
-  "/v1/identity/assign/?/",
-  "/v1/identity/delete/",
-  "/v1/identity/forget/",
-  "/v1/log/audit/trace",
-  "/v1/log/error/trace",
-];
+/** Every route of any release; `?` stands for a name that has more behind it (reference 2.7). */
+const routes = apiPaths.map((path) => (path === "/v1/identity/assign/" ? `${path}?/` : path));
 
 interface Text {
   readonly text: string;
@@ -46,7 +22,7 @@ export function differsInEras({ text, stem }: Text): boolean {
 
 /** Whether a `*` behind `stem` can meet a `/` in a request path. */
 function crossesSlash(stem: string): boolean {
-  return subtrees.some((route) => route.startsWith(stem) && route.includes("/", stem.length));
+  return routes.some((route) => route.startsWith(stem) && route.includes("/", stem.length));
 }
 
 /** How we, the last KES releases and those before them take the pattern. */
